@@ -69,7 +69,7 @@ def prepare_demo(settings: Settings, opened: OpenStorage, sandbox_url: str, orig
     """
     database = opened.database
     for provider in all_providers().values():
-        channel = _channel(provider, sandbox_url)
+        channel = demo_channel(provider, sandbox_url)
         try:
             create_channel(database, opened.cipher, channel)
         except NameTaken:
@@ -92,7 +92,7 @@ _PRICES: dict[str, Price] = {
 """Of names that no provider sells: the sandbox's own models, and those of providers that take any name."""
 
 
-def _channel(provider: Provider, sandbox_url: str) -> Channel:
+def demo_channel(provider: Provider, sandbox_url: str) -> Channel:
     """The maker of a model leads those who resell it: a name that several serve goes to OpenAI's table first."""
     models: tuple[str, ...] = ()
     if provider.wildcard_models:

@@ -1,19 +1,26 @@
 """Sends one real, minimal request through each key of a channel: what `anygate channel test` does."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Any, cast
+from functools import partial
+from time import perf_counter, time
+from typing import cast
 
 from anygate.canonical.channel import Channel
-from anygate.canonical.errors import UpstreamError, UpstreamTimeout
+from anygate.canonical.chat import Chat, Text, Turn
+from anygate.canonical.errors import GatewayError
+from anygate.protocols.registry import chat_codecs
 from anygate.providers.table import Provider
+from anygate.relay.headers import default_lines
+from anygate.relay.signing import Signer
 from anygate.relay.targets import Targets
+from anygate.relay.translation import write_request
 from anygate.routing.directory import Candidate, Directory, Line
 from anygate.routing.snapshot import Snapshot
-from anygate.upstream.call import Headers, Upstream
+from anygate.upstream.ask import Whole, ask, post_form
+from anygate.upstream.call import Upstream
+from anygate.upstream.google_token import GoogleTokens
 
 OPERATION = "chat"
 OUTPUT_LIMIT = 16
@@ -38,30 +45,6 @@ class Probe:
     def ok(self) -> bool:
         """Did the upstream serve the request?"""
         return 200 <= self.status < 300
-
-
-class _Answer:
-    """A sink that keeps the answer, up to LONGEST_ANSWER bytes of it."""
-
-    def __init__(self) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.status = 0
-        self.body = bytearray()
-
-    def on_head(self, status: int, headers: Headers) -> None:
-        self.status = status
-
-    def on_block(self, data: bytes) -> None:
-        if len(self.body) < LONGEST_ANSWER:
-            self.body += data
-
-    def on_end(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def on_fail(self, error: UpstreamError) -> None:
-        if not self.done.done():
-            self.done.set_exception(error)
 
 
 def probe_model(channel: Channel, provider: Provider) -> str | None:
@@ -92,48 +75,41 @@ async def probe_channel(
     if lines is None:
         raise ValueError(f'the channel does not serve the operation {OPERATION} for the model "{wanted}"')
     line = lines.lines[0]
+    signer = Signer(GoogleTokens(partial(post_form, upstream), time), time)
     return [
-        await _probe(Candidate(line, credential), upstream, number)
+        await _probe(Candidate(line, credential), upstream, signer, number)
         for number, credential in enumerate(channel.credentials, 1)
     ]
 
 
-async def _probe(candidate: Candidate, upstream: Upstream, number: int) -> Probe:
-    line, answer, began = candidate.line, _Answer(), perf_counter()
+async def _probe(candidate: Candidate, upstream: Upstream, signer: Signer, number: int) -> Probe:
+    line, began = candidate.line, perf_counter()
     status, message = 0, ""
     try:
         target = Targets().find(candidate)
-        head = target.head + b"content-type: application/json\r\naccept: application/json\r\n"
-        call = upstream.send(target.origin, head, [_body(line)], answer)
-        try:
-            async with asyncio.timeout(min(line.channel.timeouts.first_byte or LONGEST_SECONDS, LONGEST_SECONDS)):
-                await answer.done
-        finally:
-            call.cancel()
+        _, body = write_request(chat_codecs()[line.endpoint.protocol], _question(line), line, OUTPUT_LIMIT)
+        head = target.head + default_lines([], target.defaults)
+        head += b"content-type: application/json\r\naccept: application/json\r\n"
+        if target.auth is not None:
+            head += await signer.lines(target, target.auth, candidate.credential, [body])
+        seconds = min(line.channel.timeouts.first_byte or LONGEST_SECONDS, LONGEST_SECONDS)
+        answer = await ask(upstream, target.origin, head, [body], most_bytes=LONGEST_ANSWER, seconds=seconds)
         status, message = answer.status, _said(answer)
-    except TimeoutError:
-        message = str(UpstreamTimeout())
-    except UpstreamError as error:
+    except GatewayError as error:
         message = str(error)
     spent = int((perf_counter() - began) * 1000)
     return Probe(line.channel.name, line.model, number, status, spent, _hide(message, candidate))
 
 
-def _body(line: Line) -> bytes:
-    body: dict[str, Any] = {
-        "model": line.model,
-        "messages": [{"role": "user", "content": "ping"}],
-        line.provider.limit_field: OUTPUT_LIMIT,
-        **line.channel.set_body,
-    }
-    return json.dumps({name: value for name, value in body.items() if name not in line.channel.drop_body}).encode()
+def _question(line: Line) -> Chat:
+    return Chat(line.endpoint.protocol, line.model, (Turn("user", (Text("ping"),)),), output_limit=OUTPUT_LIMIT)
 
 
-def _said(answer: _Answer) -> str:
+def _said(answer: Whole) -> str:
     """The upstream's own words on a failure, on one line; nothing on success."""
     if 200 <= answer.status < 300:
         return ""
-    text = bytes(answer.body).decode("utf-8", "replace")
+    text = answer.body.decode("utf-8", "replace")
     try:
         found = cast(object, json.loads(text))
     except ValueError:

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from anygate.canonical.errors import GatewayError, InternalError, ShuttingDown
 from anygate.canonical.money import AccountId
@@ -30,8 +30,8 @@ from anygate.routing.breaker import Breakers
 from anygate.routing.directory import Directory
 from anygate.routing.snapshot import Snapshot
 from anygate.state.keeper import Keeper
-from anygate.upstream.ask import ask
-from anygate.upstream.call import Origin, Upstream
+from anygate.upstream.ask import post_form
+from anygate.upstream.call import Upstream
 from anygate.upstream.google_token import GoogleTokens
 
 logger = logging.getLogger("anygate.relay")
@@ -124,7 +124,7 @@ class Gateway:
         self.breakers = Breakers()
         self.affinity = Affinity()
         self.targets = Targets()
-        self.signer = Signer(GoogleTokens(self._post, clock), clock)
+        self.signer = Signer(GoogleTokens(partial(post_form, upstream), clock), clock)
         self.flows: set[Flow] = set()
         self.connections: set[Connection] = set()
         self.closing = False
@@ -213,23 +213,6 @@ class Gateway:
         names = {name for name, _ in exchange.headers}
         others = self.routes.protocols.values()
         return next((protocol for protocol in others if not protocol.marks.isdisjoint(names)), own)
-
-    async def _post(self, url: str, body: bytes) -> tuple[int, bytes]:
-        """A form to Google's token endpoint."""
-        parts = urlsplit(url)
-        origin = Origin(
-            scheme=parts.scheme,
-            host=(parts.hostname or "").lower(),
-            port=parts.port or (443 if parts.scheme == "https" else 80),
-            allow_private=True,  # the operator's own credential names it
-            channel="google token",
-        )
-        head = (
-            f"POST {parts.path or '/'} HTTP/1.1\r\nhost: {parts.netloc}\r\naccept: application/json\r\n"
-            "content-type: application/x-www-form-urlencoded\r\n"
-        )
-        got = await ask(self.upstream, origin, head.encode("latin-1"), [body], most_bytes=1 << 16, seconds=20)
-        return got.status, got.body
 
     # The flow's side
 

@@ -27,6 +27,34 @@ from anygate.relay.signatures import SignatureWatch
 from anygate.routing.directory import Line
 
 
+def write_request(upstream: ChatCodec, chat: Chat, line: Line, limit: int | None) -> tuple[Encoded, bytes]:
+    """A request in the words of the line's endpoint, and the body that says it there.
+
+    Args:
+        upstream: the endpoint's protocol.
+        chat: what is asked.
+        line: of whom.
+        limit: output tokens to allow; None: as many as the protocol lets us leave open.
+
+    Raises:
+        UnsupportedContent: it cannot be carried there.
+        TypeError: nothing is translated into this protocol.
+    """
+    if upstream.encode_request is None:
+        raise TypeError("the upstream's protocol does not translate")
+    provider = line.provider
+    target = Target(
+        model=line.model,
+        maker=registry.maker(provider, line.endpoint),
+        limit=limit,
+        limit_field=provider.limit_field if upstream.limit_fields else "",
+        max_output=line.max_output,
+        traits=_traits(line),
+    )
+    encoded = upstream.encode_request(chat, target)
+    return encoded, _dump(encoded, line)
+
+
 class Translation:
     """What one attempt sends, and how its answer becomes the client's.
 
@@ -62,20 +90,10 @@ class Translation:
         """
         if client.encode_answer is None or client.stream_encoder is None:
             raise TypeError("the client's protocol does not translate")
-        if upstream.encode_request is None or upstream.decode_answer is None or upstream.stream_decoder is None:
+        if upstream.decode_answer is None or upstream.stream_decoder is None:
             raise TypeError("the upstream's protocol does not translate")
-        provider = line.provider
-        maker = registry.maker(provider, line.endpoint)
-        target = Target(
-            model=line.model,
-            maker=maker,
-            limit=limit if limit is not None else chat.output_limit,
-            limit_field=provider.limit_field if upstream.limit_fields else "",
-            max_output=line.max_output,
-            traits=_traits(line),
-        )
-        encoded = upstream.encode_request(chat, target)
-        self.body = _dump(encoded, line)
+        maker = registry.maker(line.provider, line.endpoint)
+        encoded, self.body = write_request(upstream, chat, line, limit if limit is not None else chat.output_limit)
         self.dropped: Sequence[Dropped] = encoded.dropped
         self._stop = encoded.stop
         self._free_text = free_text_tools(chat.tools)
