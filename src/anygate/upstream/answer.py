@@ -7,31 +7,39 @@ from anygate.upstream.call import Headers
 HEAD_LIMIT = 64 * 1024
 """Bytes of a head, interim answers included; also of anything between body bytes (chunk extensions, trailers)."""
 
+PARSER_ERRORS = (HttpParserError, HttpParserUpgrade)
+"""What `AnswerReader.parse` may raise."""
+
+
+class _NotAskedFor(Exception):
+    """An answer behind a complete one. Stops the parser."""
+
 
 class AnswerReader:
-    """Reads the answers of one connection, one after the other.
+    """Reads the answers of one connection, one after the other. The base of `Connection`: a read is one call less.
 
-    The parser's callbacks only collect, so that whoever feeds may stop, or raise, between blocks.
+    The parser's callbacks only collect, so that whoever reads may stop, or raise, between blocks.
 
     Attributes:
         status: of the final answer, once `head_done`.
         headers: names in lower case; a new list for each answer. Trailers are not among them.
-        parts: body bytes of the last `feed`; its caller empties it.
-        complete: the body's end was seen.
+        parse: takes what was read. `fault` is for what it raises, `weigh` for reads without body.
+        parts: body bytes of the last read; its reader empties it.
+        ended: nothing more of the answer follows: it is complete, or `broken`.
         broken: what is wrong with the answer, else "". What came before the fault is delivered first.
         reusable: another answer may follow on this connection.
         until_close: the body ends with the connection.
     """
 
     __slots__ = (
-        "_loose",
         "_parser",
-        "_whole",
         "broken",
-        "complete",
+        "ended",
         "head_done",
         "headers",
+        "loose",
         "on_body",
+        "parse",
         "parts",
         "reusable",
         "status",
@@ -40,59 +48,69 @@ class AnswerReader:
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
-        self.on_body = self.parts.append  # body bytes without transfer coding, of an answer that nobody asked for too
+        self.on_body = self.parts.append  # body bytes without transfer coding
         self._parser = HttpResponseParser(self)
+        self.parse = self._parser.feed_data
         self.status = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """Expect the next answer."""
-        self._loose = self._whole = 0
-        self.broken = ""
         self.headers: Headers = []
-        self.complete = self.head_done = self.until_close = False
+        self.broken = ""
+        self.until_close = False
         self.reusable = True
+        self.expect()
 
-    def feed(self, data: bytes) -> None:
-        """Take what was read. Never raises: see `broken`."""
-        headless = not self.head_done
-        try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):
-            self.reusable = False
-            if not self.complete:
-                self.broken = "breaks its own framing" if self.head_done else "is not HTTP/1.1"
-        if self.complete:
-            del self.parts[self._whole :]
-        if headless:
-            self._loose += len(data)
-            if self._loose > HEAD_LIMIT:
+    def expect(self) -> None:
+        """The next answer is another one. Only for who is `reusable`, so that nothing else is left to undo."""
+        self.head_done = self.ended = False
+        self.loose = 0  # bytes read since the answer's begin or its last body bytes
+
+    @property
+    def complete(self) -> bool:
+        """The body's end was seen."""
+        return self.ended and not self.broken
+
+    def fault(self) -> None:
+        """`parse` raised."""
+        self.reusable = False
+        if not self.ended:
+            self._refuse("breaks its own framing" if self.head_done else "is not HTTP/1.1")
+
+    def weigh(self, size: int, headless: bool) -> None:
+        """After a read that found no head yet, or brought no body: bound the bytes that are not body.
+
+        Args:
+            size: bytes of the read.
+            headless: the head was not done before it.
+        """
+        self.loose += size
+        if self.loose > HEAD_LIMIT:
+            if headless:
                 self._measure_head()
-            if self.head_done:
-                self._loose = 0
-        elif self.parts:
-            self._loose = 0
-        else:
-            self._loose += len(data)
-            if self._loose > HEAD_LIMIT and not self.complete:
-                self.broken = "has too many bytes that are not body"
+            elif not self.ended:
+                self._refuse("has too many bytes that are not body")
+        if headless and self.head_done:
+            self.loose = 0
 
     def _measure_head(self) -> None:
         """Many bytes came: were they head, or did the body's begin come in the same read?"""
         if not self.head_done or sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_LIMIT:
-            self.head_done = self.complete = self.reusable = False
-            self.broken = "has too large a head"
+            self.head_done = self.reusable = False
+            self._refuse("has too large a head")
 
-    def close(self) -> None:
-        """Nothing will be fed any more. Undoes the cycle of references between the parser and its callbacks."""
-        del self._parser
+    def _refuse(self, broken: str) -> None:
+        self.ended = True
+        self.broken = broken
+
+    def forget_parser(self) -> None:
+        """Nothing will be parsed any more. Undoes the cycle of references between the parser and its callbacks."""
+        del self._parser, self.parse
 
     # The parser's callbacks
 
     def on_message_begin(self) -> None:
         """An answer begins; behind a complete one, it is one that nobody asked for."""
-        if self.complete:
-            self.reusable = False
+        if self.ended:
+            raise _NotAskedFor
+        self.headers = []  # those of an interim answer (100, 103) are forgotten
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; after the head, a trailer."""
@@ -100,16 +118,14 @@ class AnswerReader:
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        """A head is over: that of an interim answer (100, 103) is forgotten."""
-        if self.head_done:
-            return
-        status = self._parser.get_status_code()
+        """A head is over, perhaps an interim one."""
+        parser = self._parser
+        status = parser.get_status_code()
         if status < 200:
-            self.headers = []
             return
         self.status = status
         self.head_done = True
-        if not self._parser.should_keep_alive():
+        if not parser.should_keep_alive():
             self.reusable = False
             self.until_close = not any(
                 name == b"content-length" or (name == b"transfer-encoding" and value.lower().endswith(b"chunked"))
@@ -118,6 +134,4 @@ class AnswerReader:
 
     def on_message_complete(self) -> None:
         """An answer is over; an interim one is none."""
-        if not self.complete and self.head_done:
-            self.complete = True
-            self._whole = len(self.parts)
+        self.ended = self.head_done

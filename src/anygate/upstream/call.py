@@ -1,9 +1,10 @@
 """The interface between the relay and the upstream client: one call, answered by plain callbacks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Protocol
+
+import msgspec
 
 from anygate.canonical.channel import Timeouts
 from anygate.canonical.errors import UpstreamError
@@ -11,9 +12,8 @@ from anygate.canonical.errors import UpstreamError
 Headers = list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a channel's sockets go. Calls of equal origins share connections.
+class Origin(msgspec.Struct, frozen=True, cache_hash=True):
+    """Where a channel's sockets go. Calls of equal origins share connections. Looked up for each call: hashed once.
 
     `host` is a name or a literal address without brackets; `limit` bounds open connections (0: none); `proxy` is ""
     (use the environment's), "direct", or a URL http://, https://, socks5:// or socks5h:// with optional user and
@@ -27,16 +27,8 @@ class Origin:
     limit: int = 0
     allow_private: bool = False
     channel: str = ""  # pools are per channel
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    _hash: int = field(init=False, repr=False, compare=False)  # looked up for each call, so worked out once
-
-    def __post_init__(self) -> None:
-        where = (self.scheme, self.host, self.port, self.proxy, self.limit, self.allow_private, self.channel)
-        object.__setattr__(self, "_hash", hash(where))
-
-    def __hash__(self) -> int:
-        return self._hash
 
 
 class Sink(Protocol):

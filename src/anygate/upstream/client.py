@@ -8,13 +8,11 @@ from contextlib import ExitStack
 from anygate.canonical.errors import UpstreamUnreachable
 from anygate.upstream.call import Call, Origin, Sink
 from anygate.upstream.dial import Dialer
-from anygate.upstream.pool import Pool, RunningCall
+from anygate.upstream.pool import Pool
 from anygate.upstream.proxy import ProxySettings
 from anygate.upstream.resolve import LookUp, Resolver
-
-TICK_SECONDS = 0.1
-SWEEP_SECONDS = 5.0
-IDLE_SECONDS = 60.0
+from anygate.upstream.running_call import RunningCall
+from anygate.upstream.ticker import TICK_SECONDS, Ticker
 
 
 class UpstreamClient:
@@ -54,16 +52,12 @@ class UpstreamClient:
             ValueError: a proxy variable of the environment is no proxy URL.
         """
         self._loop = loop
-        self._clock = clock or loop.time
+        clock = clock or loop.time
         self._proxies = ProxySettings(environ or {})
-        self._resolver = Resolver(loop, self._clock, look_up)
+        self._resolver = Resolver(loop, clock, look_up)
         self._dialer = Dialer(loop, self._resolver, tls_context)
-        self._tick_seconds = tick_seconds
         self._pools: dict[Origin, Pool] = {}
-        self._active: set[RunningCall] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ticking = False  # at the pace of calls, not of sweeps
-        self._sweep_at = 0.0
+        self._ticker = Ticker(loop, clock, tick_seconds, self._pools)
         self._closed = False
 
     def send(self, origin: Origin, head: bytes, body: Sequence[bytes | memoryview], sink: Sink) -> Call:
@@ -71,29 +65,35 @@ class UpstreamClient:
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools[origin] = self._new_pool(origin)
-        call = RunningCall(pool, head, body, sink, self._active, self._clock())
-        if self._closed:
-            self._loop.call_soon(call.abort, UpstreamUnreachable("The gateway is shutting down."))
-            return call
-        if not self._ticking:
-            self._tick_from_now()
+        call = RunningCall()
+        call.pool = pool
+        call.head = head
+        call.body = body
+        call.sink = sink
+        call.connection = None
+        call.paused = call.over = False
+        ticker = self._ticker
+        if not ticker.running:
+            if self._closed:
+                self._loop.call_soon(call.abort, UpstreamUnreachable("The gateway is shutting down."))
+                return call
+            ticker.start()
+        call.began = ticker.now
         pool.start(call)
         return call
 
     def close(self) -> None:
         """Close every connection; calls that still run fail."""
         self._closed = True
-        self._ticking = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._ticker.stop()
         error = UpstreamUnreachable("The gateway is shutting down.")
         with ExitStack() as stack:  # goes on when a sink raises
             stack.callback(self._resolver.close)
             for pool in self._pools.values():
                 stack.callback(pool.close)
-            for call in self._active:
-                stack.callback(call.abort, error)
+            for pool in self._pools.values():
+                for call in pool.calls():
+                    stack.callback(call.abort, error)
             # Run backwards: every call has ended, queued ones too, before the pools close.
 
     def connections(self, origin: Origin) -> int:
@@ -105,35 +105,5 @@ class UpstreamClient:
         try:
             proxy = self._proxies.proxy_for(origin.scheme, origin.host, origin.port, origin.proxy)
         except ValueError as error:
-            return Pool(self._loop, origin, self._dialer, self._clock, error)
-        return Pool(self._loop, origin, self._dialer, self._clock, proxy)
-
-    def _tick_from_now(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._ticking = True
-        self._timer = self._loop.call_later(self._tick_seconds, self._tick)
-
-    def _tick(self) -> None:
-        """Look at every running call; without one only sweep, slowly, and without connections not at all."""
-        now = self._clock()
-        for call in self._active:
-            error = call.overdue(now)
-            if error is not None:
-                self._loop.call_soon(call.abort, error)  # a sink that raises must not stop the ticker
-        if now >= self._sweep_at:
-            self._sweep(now)
-        self._ticking = bool(self._active)
-        if self._ticking:
-            self._timer = self._loop.call_later(self._tick_seconds, self._tick)
-        elif self._pools:
-            self._timer = self._loop.call_later(SWEEP_SECONDS, self._tick)
-        else:
-            self._timer = None
-
-    def _sweep(self, now: float) -> None:
-        self._sweep_at = now + SWEEP_SECONDS
-        for origin, pool in list(self._pools.items()):
-            pool.sweep(now - IDLE_SECONDS)
-            if pool.unused:
-                del self._pools[origin]
+            return Pool(self._loop, origin, self._dialer, self._ticker, error)
+        return Pool(self._loop, origin, self._dialer, self._ticker, proxy)

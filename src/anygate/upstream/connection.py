@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from anygate.canonical.errors import UpstreamError, UpstreamInvalid, UpstreamUnreachable
-from anygate.upstream.answer import AnswerReader
+from anygate.upstream.answer import HEAD_LIMIT, PARSER_ERRORS, AnswerReader
 
 if TYPE_CHECKING:
-    from anygate.upstream.pool import Pool, RunningCall
+    from anygate.upstream.pool import Pool
+    from anygate.upstream.running_call import RunningCall
 
 SLICE = 256 * 1024
 """Bytes of a large body given to the transport at once."""
@@ -39,47 +40,40 @@ def _together(parts: list[bytes]) -> bytes:
     return block
 
 
-class Connection(asyncio.Protocol):
+class Connection(AnswerReader, asyncio.Protocol):
     """Serves one call at a time.
 
     Attributes:
         call: whom it serves; None: nobody.
-        holds_slot: it counts among the pool's open connections: from its first call until it is dropped or lost.
         transport: None before it is connected and after it is lost.
         stirred: bytes moved, or reading went on, since the ticker last looked.
-        idle_since: when it was put into the pool, by the client's clock.
+        stirred_at: when the ticker last found it so.
+        idle_since: when it was last put into the pool; None: never yet.
     """
 
     __slots__ = (
-        "_answer",
         "_blocked",
         "_pool",
         "_rest",
         "_sent_at",
-        "_told",
-        "_untouched",
-        "_used",
         "call",
-        "holds_slot",
         "idle_since",
         "stirred",
+        "stirred_at",
         "transport",
     )
 
     def __init__(self, pool: "Pool") -> None:
+        super().__init__()
         self._pool = pool
-        self._answer = AnswerReader()
-        self._used = False  # has served a call
         self._blocked = False  # the transport's buffer is full
         self._rest: Iterator[Piece] | None = None  # what is still to be written
         self._sent_at = 0.0
-        self._untouched = True  # not a byte of an answer
-        self._told = False  # the sink has the head
         self.call: RunningCall | None = None
         self.transport: asyncio.Transport | None = None
-        self.holds_slot = False
         self.stirred = False
-        self.idle_since = 0.0
+        self.stirred_at = 0.0
+        self.idle_since: float | None = None
 
     # Writing
 
@@ -90,11 +84,10 @@ class Connection(asyncio.Protocol):
         pool = self._pool
         self.call = call
         call.connection = self
-        if self._used:
-            self._answer.begin()
-            self._told = False
-        self._untouched = self.stirred = True
-        self._sent_at = pool.clock()
+        self.head_done = self.ended = False  # see AnswerReader.expect
+        self.loose = 0
+        self.stirred = True
+        self._sent_at = pool.ticker.now
         if call.paused:
             transport.pause_reading()
         body = call.body
@@ -102,7 +95,7 @@ class Connection(asyncio.Protocol):
         head = pool.absolute_form(call.head) if pool.absolute else call.head
         end = b"content-length: %d\r\n\r\n" % size if size or not head.startswith(b"GET ") else b"\r\n"
         if size <= JOINED:
-            transport.write(b"".join((head, end, *body)))
+            transport.write(b"".join([head, end, *body]))
         else:
             transport.write(head + end)
             self._rest = _slices(body)
@@ -143,69 +136,75 @@ class Connection(asyncio.Protocol):
             self.drop()  # nobody asked for them
             return
         self.stirred = True
-        self._untouched = False
-        answer = self._answer
-        answer.feed(data)
+        told = self.head_done
         try:
-            if not self._told or answer.complete or answer.broken:
-                self._deliver(call)
-            elif parts := answer.parts:  # most reads of a stream
-                block = parts.pop() if len(parts) == 1 else _together(parts)
-                call.sink.on_block(block)
+            self.parse(data)
+        except PARSER_ERRORS:
+            self.fault()
+        parts = self.parts
+        try:
+            if told and parts and not self.ended:  # most reads of a stream
+                self.loose = 0
+                call.sink.on_block(parts.pop() if len(parts) == 1 else _together(parts))
+            else:
+                if not self.ended or self.loose or len(data) > HEAD_LIMIT:
+                    self.weigh(len(data), not told)
+                if self.head_done:
+                    self._deliver(call, told)
+                elif self.broken:
+                    self._refuse_answer(call)
         except BaseException:
             # A sink's bug: it goes to the loop's handler. The call is over, and its sink is told so once.
             self.drop()
             call.fail(UpstreamError("The gateway failed while it read the upstream's answer."))
             raise
 
-    def _deliver(self, call: "RunningCall") -> None:
-        """Tell the sink what the last read brought; stop as soon as it cancels."""
-        answer = self._answer
-        if not self._told:
-            if answer.head_done:
-                self._tell_head(call)
-            elif answer.broken:
-                self._refuse(call)
-            if self.call is not call or not self._told:
+    def _deliver(self, call: "RunningCall", told: bool) -> None:
+        """Tell the sink what the last read brought; stop as soon as it cancels.
+
+        Args:
+            call: whom for.
+            told: the sink has the head.
+        """
+        if not told:
+            if self.status == 407 and self._pool.absolute:
+                self.drop()
+                call.fail(UpstreamUnreachable("The proxy refused its user or password (status 407)."))
                 return
-        parts = answer.parts
-        if parts:
+            if self._rest is None and not self.ended:
+                call.head, call.body = b"", ()  # never sent again, and a stream may last long
+            call.sink.on_head(self.status, self.headers)
+        parts = self.parts
+        if parts and self.call is call:
             call.sink.on_block(parts.pop() if len(parts) == 1 else _together(parts))
-            if self.call is not call:
-                return
-        if answer.complete:
-            self._finish(call)
-        elif answer.broken:
-            self._refuse(call)
-
-    def _tell_head(self, call: "RunningCall") -> None:
-        answer = self._answer
-        if answer.status == 407 and self._pool.absolute:
-            self.drop()
-            call.fail(UpstreamUnreachable("The proxy refused its user or password (status 407)."))
+        if self.call is not call:
             return
-        self._told = True
-        if self._rest is None:
-            call.head, call.body = b"", ()  # never sent again, and a stream may last long
-        call.sink.on_head(answer.status, answer.headers)
+        if self.broken:
+            self._refuse_answer(call)
+        elif self.ended:
+            self.call = None
+            call.over = True
+            call.sink.on_end()  # when it raises, data_received drops this connection
+            pool = self._pool
+            if self.reusable and self._rest is None and not call.paused and not pool.queue:
+                self.idle_since = pool.ticker.now
+                pool.idle.append(self)
+            else:
+                self._part(call)
 
-    def _refuse(self, call: "RunningCall") -> None:
-        error = UpstreamInvalid(f"The upstream's answer {self._answer.broken}.")
+    def _part(self, call: "RunningCall") -> None:
+        """An answer has ended, and this connection is not simply idle."""
+        if not self.reusable or self._rest is not None:  # its framing left doubt, or not all of the request is out
+            self.drop()
+            return
+        if call.paused and self.transport is not None:
+            self.transport.resume_reading()
+        self._pool.release(self)
+
+    def _refuse_answer(self, call: "RunningCall") -> None:
+        error = UpstreamInvalid(f"The upstream's answer {self.broken}.")
         self.drop()
         call.fail(error)
-
-    def _finish(self, call: "RunningCall") -> None:
-        """The answer is complete. Back into the pool, if its framing left no doubt and all of the request is out."""
-        self.call = None
-        call.end()  # when it raises, data_received drops this connection
-        transport = self.transport
-        if transport is None or not self._answer.reusable or self._rest is not None or transport.is_closing():
-            self.drop()
-            return
-        if call.paused:
-            transport.resume_reading()
-        self._used = True
-        self._pool.release(self)
 
     # Ending
 
@@ -214,23 +213,24 @@ class Connection(asyncio.Protocol):
         call, self.call = self.call, None
         self.transport = None
         self._rest = None
-        answer = self._answer
-        answer.close()
-        restart = (
-            call is not None and self._used and self._untouched and self._pool.clock() - self._sent_at < STALE_SECONDS
-        )
-        if call is not None and restart:
-            call.connection = None
-            self._pool.connect(call)  # never the same again: that one is fresh. Its slot goes before the queue's
-        self._leave()
-        if call is None or restart:
+        self.forget_parser()
+        pool = self._pool
+        if call is None:
+            pool.gone(self)
             return
-        if answer.until_close and self._told and exc is None:
+        untouched = not self.head_done and not self.loose  # not a byte of an answer
+        if self.idle_since is not None and untouched and pool.ticker.clock() - self._sent_at < STALE_SECONDS:
+            call.connection = None
+            pool.connect(call)  # never the same again: that one is fresh. Its slot goes before the queue's
+            pool.gone(self)
+            return
+        pool.gone(self)
+        if self.until_close and self.head_done and exc is None:
             call.end()
             return
         error = UpstreamUnreachable(
             "The upstream broke its answer off."
-            if self._told
+            if self.head_done
             else "The upstream closed the connection without an answer."
         )
         error.__cause__ = exc
@@ -242,9 +242,4 @@ class Connection(asyncio.Protocol):
         self._rest = None
         if self.transport is not None:
             self.transport.abort()
-        self._leave()
-
-    def _leave(self) -> None:
-        if self.holds_slot:
-            self.holds_slot = False
-            self._pool.gone(self)
+        self._pool.gone(self)

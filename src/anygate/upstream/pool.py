@@ -2,133 +2,25 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
-from anygate.canonical.errors import UpstreamBusy, UpstreamError, UpstreamTimeout, UpstreamUnreachable
-from anygate.upstream.call import Origin, Sink
-from anygate.upstream.connection import Connection, Piece
+from anygate.canonical.errors import UpstreamError, UpstreamUnreachable
+from anygate.upstream.call import Origin
+from anygate.upstream.connection import Connection
 from anygate.upstream.dial import Dialer
 from anygate.upstream.proxy import Proxy
+from anygate.upstream.running_call import RunningCall
+from anygate.upstream.ticker import Ticker
 from anygate.upstream.tunnel import authority
 
 
-class RunningCall:
-    """A call from `send` to its end: queued (no task, no connection), connecting (task) or running (connection)."""
-
-    __slots__ = (
-        "_active",
-        "_began",
-        "_pool",
-        "_since",
-        "body",
-        "connection",
-        "head",
-        "over",
-        "paused",
-        "sink",
-        "task",
-    )
-
-    def __init__(
-        self,
-        pool: "Pool",
-        head: bytes,
-        body: Sequence[Piece],
-        sink: Sink,
-        active: "set[RunningCall]",
-        now: float,
-    ) -> None:
-        self._pool = pool
-        self._active = active
-        self._began = self._since = now
-        self.head = head
-        self.body = body
-        self.sink = sink
-        self.connection: Connection | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.over = False
-        self.paused = False
-        active.add(self)
-
-    def pause(self) -> None:
-        """Stop reading. What the last read brought may still be told: one block, and the end."""
-        if not self.paused and not self.over:
-            self.paused = True
-            transport = self.connection.transport if self.connection else None
-            if transport is not None and not transport.is_closing():
-                transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read on."""
-        if self.paused and not self.over:
-            self.paused = False
-            if self.connection is not None:
-                self.connection.stirred = True
-                transport = self.connection.transport
-                if transport is not None and not transport.is_closing():
-                    transport.resume_reading()
-
-    def cancel(self) -> None:
-        """Drop the call and its connection, at any stage; the sink hears nothing more."""
-        if not self.over:
-            self._leave()
-            self._pool.give_up(self)
-
-    def end(self) -> None:
-        """The answer is complete: tell the sink."""
-        if not self.over:
-            self._leave()
-            self.sink.on_end()
-
-    def fail(self, error: UpstreamError) -> None:
-        """Nothing more will come: tell the sink. The connection has been seen to."""
-        if not self.over:
-            self._leave()
-            self.sink.on_fail(error)
-
-    def abort(self, error: UpstreamError) -> None:
-        """Drop the connection at any stage and tell the sink why."""
-        if not self.over:
-            self.cancel()
-            self.sink.on_fail(error)
-
-    def _leave(self) -> None:
-        self.over = True
-        self.head, self.body = b"", ()
-        self._active.discard(self)
-
-    def dialled(self, now: float) -> None:
-        """Its connection is being made from now on."""
-        self._since = now
-
-    def overdue(self, now: float) -> UpstreamError | None:
-        """The error of the deadline that has passed, if one has. Called by the ticker."""
-        timeouts = self._pool.origin.timeouts
-        if timeouts.total and now - self._began >= timeouts.total:
-            return UpstreamTimeout(f"The upstream's answer was not complete within {timeouts.total:g} s.")
-        connection = self.connection
-        if connection is None:
-            if not timeouts.connect or now - self._since < timeouts.connect:
-                return None
-            if self.task is None:
-                return UpstreamBusy(f"No connection of the channel became free within {timeouts.connect:g} s.")
-            return UpstreamTimeout(f"No connection to the upstream was made within {timeouts.connect:g} s.")
-        if connection.stirred or self.paused:
-            connection.stirred = False
-            self._since = now
-        elif timeouts.idle and now - self._since >= timeouts.idle:
-            return UpstreamTimeout(f"The upstream sent nothing for {timeouts.idle:g} s.")
-        return None
-
-
 class Pool:
-    """Idle connections (the last used first), a count of all, and a queue for when that count is at the limit.
+    """Its connections, those that are idle among them (the last used first), and a queue for when there are enough.
 
-    A slot is taken before a connection is made and given up exactly once: by `gone` once a connection holds it, before
-    that by whoever sets the call's `task` to None.
+    Each connection, and each one that is being made, takes a slot of `origin.limit`.
 
     Attributes:
-        open: connections made or being made.
+        ticker: whose time deadlines are kept by.
         absolute: requests name the whole URL, as a proxy for plain HTTP wants it.
     """
 
@@ -137,23 +29,37 @@ class Pool:
         loop: asyncio.AbstractEventLoop,
         origin: Origin,
         dialer: Dialer,
-        clock: Callable[[], float],
+        ticker: Ticker,
         proxy: Proxy | ValueError | None,
     ) -> None:
         self._loop = loop
         self._dialer = dialer
         self._proxy = proxy
-        self._idle: list[Connection] = []
-        self._queue: deque[RunningCall] = deque()
+        self._connections: set[Connection] = set()
+        self.idle: list[Connection] = []
+        self._connecting: dict[RunningCall, asyncio.Task[None]] = {}
+        self.queue: deque[RunningCall] = deque()
         self.origin = origin
-        self.clock = clock
-        self.open = 0
+        self.ticker = ticker
         self.absolute = isinstance(proxy, Proxy) and origin.scheme == "http" and proxy.scheme.startswith("http")
+
+    @property
+    def open(self) -> int:
+        """Connections made or being made."""
+        return len(self._connections) + len(self._connecting)
 
     @property
     def unused(self) -> bool:
         """Is there nothing that would be lost with it?"""
-        return not self.open and not self._queue
+        return not self.open and not self.queue
+
+    def calls(self) -> Iterator[RunningCall]:
+        """Those that are not over."""
+        yield from self.queue
+        yield from self._connecting
+        for connection in self._connections:
+            if connection.call is not None:
+                yield connection.call
 
     def absolute_form(self, head: bytes) -> bytes:
         """The head with the whole URL in its request line and the proxy's credentials."""
@@ -165,27 +71,32 @@ class Pool:
 
     def start(self, call: RunningCall) -> None:
         """Send it on an idle connection, else on a new one, else queue it."""
-        while self._idle:
-            connection = self._idle.pop()
+        idle = self.idle
+        while idle:
+            connection = idle.pop()
             transport = connection.transport
             if transport is not None and not transport.is_closing():
                 connection.begin(call)
                 return
             connection.drop()
         if self.origin.limit and self.open >= self.origin.limit:
-            self._queue.append(call)
+            call.waits_since = self.ticker.clock()
+            self.queue.append(call)
         else:
             self.connect(call)
 
     def connect(self, call: RunningCall) -> None:
         """Take a slot and make a connection for the call."""
-        self.open += 1
-        call.dialled(self.clock())
-        call.task = self._loop.create_task(self._dial(call))
+        call.waits_since = self.ticker.clock()
+        self._connecting[call] = self._loop.create_task(self._dial(call))
+
+    def connects(self, call: RunningCall) -> bool:
+        """Is the call's connection being made?"""
+        return call in self._connecting
 
     async def _dial(self, call: RunningCall) -> None:
         connection = Connection(self)
-        failure = UpstreamUnreachable("The upstream closed the connection as soon as it was made.")
+        failure: UpstreamError = UpstreamUnreachable("The upstream closed the connection as soon as it was made.")
         try:
             if isinstance(self._proxy, ValueError):
                 raise UpstreamUnreachable(f"The channel's proxy setting cannot be used: {self._proxy}.")
@@ -194,25 +105,23 @@ class Pool:
             failure = error
         except BaseException:
             # Cancelled, when the slot is already given up, or a bug, which the loop's handler gets to see.
-            if self._undial(call):
+            if self._give_slot_up(call):
                 call.fail(failure)
             raise
         else:
             transport = connection.transport
             if transport is not None and not transport.is_closing():
-                call.task = None
-                connection.holds_slot = True
+                del self._connecting[call]
+                self._connections.add(connection)
                 connection.begin(call)
                 return
-        if self._undial(call):
+        if self._give_slot_up(call):
             call.fail(failure)
 
-    def _undial(self, call: RunningCall) -> bool:
-        """Give up the slot of a call that was connecting; False: somebody did before."""
-        if call.task is None:
+    def _give_slot_up(self, call: RunningCall) -> bool:
+        """The call's connection is not made; False: somebody said so before."""
+        if self._connecting.pop(call, None) is None:
             return False
-        call.task = None
-        self.open -= 1
         self._wake()
         return True
 
@@ -221,37 +130,41 @@ class Pool:
         if call.connection is not None:
             if call.connection.call is call:
                 call.connection.drop()
-        elif call.task is not None:
-            call.task.cancel()
-            self._undial(call)
-        elif call in self._queue:
-            self._queue.remove(call)
+        elif call in self._connecting:
+            self._connecting[call].cancel()
+            self._give_slot_up(call)
+        elif call in self.queue:
+            self.queue.remove(call)
 
     def release(self, connection: Connection) -> None:
         """A connection is free: for the first call in the queue, else for later."""
-        if self._queue:
-            connection.begin(self._queue.popleft())
+        connection.idle_since = self.ticker.now
+        if not self.queue:
+            self.idle.append(connection)
+        elif connection.transport is None or connection.transport.is_closing():
+            connection.drop()  # its slot goes to the queue
         else:
-            connection.idle_since = self.clock()
-            self._idle.append(connection)
+            connection.begin(self.queue.popleft())
 
     def gone(self, connection: Connection) -> None:
-        """A connection is closed or lost."""
-        self.open -= 1
-        if connection in self._idle:
-            self._idle.remove(connection)
-        self._wake()
+        """A connection is closed or lost. May be said twice."""
+        if connection in self._connections:
+            self._connections.remove(connection)
+            if connection in self.idle:
+                self.idle.remove(connection)
+            self._wake()
 
     def _wake(self) -> None:
-        while self._queue and self.open < self.origin.limit:
-            self.connect(self._queue.popleft())
+        while self.queue and self.open < self.origin.limit:
+            self.connect(self.queue.popleft())
 
     def sweep(self, idle_before: float) -> None:
         """Close the connections that have been idle since before that time."""
-        for connection in [connection for connection in self._idle if connection.idle_since <= idle_before]:
-            connection.drop()
+        for connection in list(self.idle):
+            if connection.idle_since is not None and connection.idle_since <= idle_before:
+                connection.drop()
 
     def close(self) -> None:
         """Close what is idle."""
-        for connection in list(self._idle):
+        for connection in list(self.idle):
             connection.drop()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.upstream.answer import HEAD_LIMIT, AnswerReader
+from anygate.upstream.answer import HEAD_LIMIT, PARSER_ERRORS, AnswerReader
 
 CHUNKED = (
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -16,10 +16,23 @@ CHUNKED = (
 COUNTED = b"HTTP/1.1 201 Created\r\nContent-Length: 11\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\nhello world"
 
 
+def feed(reader: AnswerReader, data: bytes) -> None:
+    """As `Connection.data_received` does."""
+    headless = not reader.head_done
+    try:
+        reader.parse(data)
+    except PARSER_ERRORS:
+        reader.fault()
+    if headless or not reader.parts:
+        reader.weigh(len(data), headless)
+    else:
+        reader.loose = 0
+
+
 def read(*pieces: bytes) -> tuple[AnswerReader, bytes]:
     reader, body = AnswerReader(), b""
     for piece in pieces:
-        reader.feed(piece)
+        feed(reader, piece)
         body += b"".join(reader.parts)
         reader.parts.clear()
     return reader, body
@@ -65,8 +78,8 @@ def test_answers_without_a_body_are_complete_with_their_head(status: int):
 
 def test_one_reader_reads_one_answer_after_the_other():
     reader, _ = read(CHUNKED)
-    reader.begin()
-    reader.feed(COUNTED)
+    reader.expect()
+    feed(reader, COUNTED)
     assert (reader.status, b"".join(reader.parts), reader.complete) == (201, b"hello world", True)
 
 

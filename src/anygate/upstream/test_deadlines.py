@@ -129,3 +129,31 @@ async def test_a_connection_that_is_never_made_is_a_timeout():
         sink = await answered(upstream, origin)
         assert isinstance(sink.error, UpstreamTimeout)
         assert upstream.connections(origin) == 0
+
+
+@on_both_loops
+async def test_a_call_after_a_long_silence_has_all_of_its_time():
+    now = 1000.0
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await asyncio.wait_for(asked.wait(), 10)
+            await peer.send(OK)
+
+    asked = asyncio.Event()
+    async with serving(script) as server, client(clock=lambda: now) as upstream:
+        origin = server.origin(idle=20, total=60)
+        asked.set()
+        assert (await answered(upstream, origin)).ended
+        await eventually(lambda: not upstream._ticker.running)  # pyright: ignore[reportPrivateUsage] - nothing shows it
+        asked.clear()
+        now += 1000  # the ticker has not looked since
+        sink = Listener()
+        upstream.send(origin, HEAD, [b"{}"], sink)
+        looked = upstream._ticker  # pyright: ignore[reportPrivateUsage]
+        now += 1
+        await eventually(lambda: looked.now == now)
+        assert sink.calls == []
+        asked.set()
+        assert (await sink.over()).ended

@@ -239,7 +239,7 @@ async def test_a_call_cancelled_within_the_tls_handshake_or_the_proxys_leaks_not
             waiting = asyncio.ensure_future(answered(upstream, origin))
             await arrived.wait()
             assert upstream.connections(origin) == 1
-            upstream_call = next(iter(upstream._active))  # pyright: ignore[reportPrivateUsage] - the sink's own call
+            upstream_call = next(upstream._pools[origin].calls())  # pyright: ignore[reportPrivateUsage] - the sink's own call
             upstream_call.cancel()
             waiting.cancel()
             assert upstream.connections(origin) == 0
