@@ -5,7 +5,8 @@ Run: python -m bench.journal                      CPU microseconds, as the clock
      python -m bench.journal --postgres URL       on PostgreSQL too; wants an empty database
 
 One request is one hold and one close, or one log record. `commit` is the home alone, at batches of a size; `group` is
-`GroupCommit` with so many clients; `log` is the batcher with metrics, lines and store, at so many records a flush.
+`GroupCommit` with so many coroutines as clients, on asyncio's own loop; `ask` the same with clients that are told by a
+call, on uvloop, as the relay and the server do it; `log` is the batcher with metrics, lines and store, at so many records a flush.
 Instructions are the difference of two runs, so the start and the making of the input's first part fall out of it.
 """
 
@@ -21,12 +22,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
+from anygate.canonical.errors import LedgerUnavailable
 from anygate.canonical.money import AccountId, Nanos
 from anygate.canonical.usage import Usage
 from anygate.ledger.home import Home
 from anygate.ledger.journal import GroupCommit
 from anygate.ledger.journal_sqlite import SqliteHome
-from anygate.ledger.types import Close, Granted, Hold
+from anygate.ledger.types import Close, Granted, Hold, Refused
 from anygate.observe.batcher import LogBatcher
 from anygate.observe.labels import ModelLabels
 from anygate.observe.metrics import Metrics
@@ -36,7 +40,20 @@ from anygate.state.ids import RequestIds
 
 PRICE = '{"rates":{"input":"2.50","output":"10.00"},"multiplier":"1"}'
 DETAIL = '{"model":"gpt-4o","usage":{"input":12,"output":33},"evidence":"reported"}'
-SHAPES = ("nothing:1", "commit:1", "commit:16", "commit:64", "group:1", "group:16", "group:64", "log:50", "log:500")
+SHAPES = (
+    "nothing:1",
+    "commit:1",
+    "commit:16",
+    "commit:64",
+    "group:1",
+    "group:16",
+    "group:64",
+    "ask:1",
+    "ask:16",
+    "ask:64",
+    "log:50",
+    "log:500",
+)
 FEW, MANY = 320, 1280
 PURSE = AccountId(1)
 
@@ -62,6 +79,8 @@ class Bench:
                 self._commit(home, pairs)
             case "group":
                 asyncio.run(self._group(home, pairs))
+            case "ask":
+                uvloop.run(self._ask(home, pairs))
             case _:
                 pass
         spent = time.process_time() - started
@@ -90,6 +109,13 @@ class Bench:
         await asyncio.gather(*(client() for _ in range(self.size)))
         await journal.drain()
 
+    async def _ask(self, home: Home, pairs: list[tuple[Hold, Close]]) -> None:
+        journal = GroupCommit(home, asyncio.get_running_loop())
+        waiting = iter(pairs)
+        for _ in range(self.size):
+            Client(journal, waiting).ask()
+        await journal.drain()
+
     def _log(self, count: int) -> float:
         async def run() -> float:
             names = frozenset({"gpt-4o"})
@@ -112,6 +138,28 @@ class Bench:
 
         new_id = RequestIds(time.time)
         return asyncio.run(run())
+
+
+class Client:
+    """Asks, closes and asks again until there are no more pairs; told by a call, as the relay is."""
+
+    def __init__(self, journal: GroupCommit, waiting: Iterator[tuple[Hold, Close]]) -> None:
+        self._journal = journal
+        self._waiting = waiting
+        self._close: Close | None = None
+
+    def ask(self) -> None:
+        """Ask for the next hold, if there is one."""
+        pair = next(self._waiting, None)
+        if pair is not None:
+            hold, self._close = pair
+            self._journal.ask(hold, self._answered)
+
+    def _answered(self, outcome: Granted | Refused | LedgerUnavailable) -> None:
+        assert isinstance(outcome, Granted)
+        assert self._close is not None
+        self._journal.close(self._close)
+        self.ask()
 
 
 def make(count: int) -> Iterator[tuple[Hold, Close]]:

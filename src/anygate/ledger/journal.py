@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import msgspec
 import structlog
 
 from anygate.canonical.errors import LedgerUnavailable
@@ -37,12 +38,28 @@ CLOSE_WITHIN_SECONDS = 0.002
 _SHORTEST_BACKOFF_SECONDS = 0.1
 _LONGEST_BACKOFF_SECONDS = 2.0
 
+Answered = Callable[[Granted | Refused | LedgerUnavailable], None]
+"""Told what became of a hold; LedgerUnavailable where the database cannot be written or this process is fenced."""
+
 Done = Callable[[Close, Closed | NotHeld], None]
 OnCommit = Callable[[int, int, float], None]
 """Told after each commit: holds, closes, seconds it took."""
 
-_Reservation = tuple[Hold, asyncio.Future[Granted | Refused]]
-_Closing = tuple[Close, Done | None]
+
+class _Batch(msgspec.Struct):
+    """Holds and closes, and in lists of the same order who is told of each: a pair for each would cost more."""
+
+    holds: list[Hold] = []
+    answers: list[Answered] = []
+    closes: list[Close] = []
+    dones: list[Done | None] = []
+
+    def __len__(self) -> int:
+        return len(self.holds) + len(self.closes)
+
+    def refuse(self) -> None:
+        """Tell every hold that there is no ledger."""
+        _tell(self.holds, self.answers, [LedgerUnavailable() for _ in self.holds])
 
 
 class GroupCommit:
@@ -68,10 +85,9 @@ class GroupCommit:
         self._loop = loop
         self._alive = alive
         self._on_commit = on_commit
-        self._holds: list[_Reservation] = []
-        self._closes: deque[_Closing] = deque()
-        self._repeats: deque[list[_Closing]] = deque()  # closes of failed batches: perhaps committed
-        self._single: deque[tuple[list[_Reservation], list[_Closing]]] = deque()  # parts of an unstorable batch
+        self._waiting = _Batch()
+        self._repeats: deque[_Batch] = deque()  # closes of failed batches: perhaps committed
+        self._single: deque[_Batch] = deque()  # parts of an unstorable batch
         self._scheduled = False
         self._turns = 0
         self._crowded = False  # the last batch held more than one: others are about to ask
@@ -81,7 +97,7 @@ class GroupCommit:
         self._stopped = False
         self._backoff_seconds = 0.0
         self._idle: list[asyncio.Future[None]] = []
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
 
     @property
     def available(self) -> bool:
@@ -91,8 +107,23 @@ class GroupCommit:
     @property
     def pending(self) -> int:
         """Holds and closes that are not durable yet."""
-        parts = sum(len(holds) + len(closes) for holds, closes in self._single)
-        return len(self._holds) + len(self._closes) + sum(map(len, self._repeats)) + parts + self._in_flight
+        return len(self._waiting) + sum(map(len, self._repeats)) + sum(map(len, self._single)) + self._in_flight
+
+    def ask(self, hold: Hold, done: Answered) -> None:
+        """Ask for money. `done` is called on the loop, once and never from in here, when the answer is durable.
+
+        Who does not need a grant any more closes it. An exception of `done` is logged and harms nobody else.
+        """
+        waiting = self._waiting
+        if not self._available or len(waiting.closes) >= LARGEST_QUEUE:
+            self._loop.call_soon(done, LedgerUnavailable())
+            return
+        waiting.holds.append(hold)
+        waiting.answers.append(done)
+        if not self._scheduled:
+            self._scheduled = True
+            self._turns = GATHERING_TURNS if self._crowded else 1
+            self._loop.call_soon(self._gather_more)
 
     def reserve(self, hold: Hold) -> asyncio.Future[Granted | Refused]:
         """Ask for money. The future has the answer once it is durable.
@@ -101,19 +132,26 @@ class GroupCommit:
         future is cancelled, what was granted to it is given back.
         """
         future: asyncio.Future[Granted | Refused] = self._loop.create_future()
-        if not self._available or len(self._closes) >= LARGEST_QUEUE:
-            future.set_exception(LedgerUnavailable())
-            return future
-        self._holds.append((hold, future))
-        if not self._scheduled:
-            self._scheduled = True
-            self._turns = GATHERING_TURNS if self._crowded else 1
-            self._loop.call_soon(self._gather_more)
+
+        def answer(outcome: Granted | Refused | LedgerUnavailable) -> None:
+            if future.done():
+                if hold.step == "hold" and type(outcome) is Granted:
+                    self.close(refund_of(hold))  # nobody waits for it any more
+            elif isinstance(outcome, LedgerUnavailable):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.ask(hold, answer)
         return future
 
     def close(self, close: Close, done: Done | None = None) -> None:
-        """End a hold. Returns at once; `done` is called on the loop when it is durable, however long that takes."""
-        self._closes.append((close, done))
+        """End a hold. Returns at once; `done` is called on the loop when it is durable, however long that takes.
+
+        An exception of `done` is logged and harms nobody else.
+        """
+        self._waiting.closes.append(close)
+        self._waiting.dones.append(done)
         if not self._scheduled and self._closing_soon is None:
             self._closing_soon = self._loop.call_later(CLOSE_WITHIN_SECONDS, self._close_now)
 
@@ -128,7 +166,7 @@ class GroupCommit:
     def stop(self) -> None:
         """Let thread and home go. Drain first: what is still pending is left to the sweeper."""
         self._stopped = True
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._worker.shutdown(wait=True, cancel_futures=True)
         self._home.close()
 
     def _close_now(self) -> None:
@@ -142,7 +180,7 @@ class GroupCommit:
     def _gather_more(self) -> None:
         """Let the loop turn once or twice more while few wait: who is about to ask comes along."""
         self._turns -= 1
-        if self._turns > 0 and len(self._holds) < ENOUGH_HOLDS:
+        if self._turns > 0 and len(self._waiting.holds) < ENOUGH_HOLDS:
             self._loop.call_soon(self._gather_more)
         else:
             self._flush()
@@ -155,140 +193,148 @@ class GroupCommit:
         if self._in_flight or not self._available or self._stopped:
             return  # the landing of that batch, or the next probe, comes back here
         if self._repeats:
-            self._commit([], self._repeats.popleft(), replay=True)
+            self._commit(self._repeats.popleft(), replay=True)
         elif self._single:
-            holds, closes = self._single.popleft()
-            self._commit(holds, closes, replay=True)
-        elif self._holds or self._closes:
-            holds, closes = self._gather()
-            if holds or closes:
-                self._commit(holds, closes, replay=False)
+            self._commit(self._single.popleft(), replay=True)
+        elif self._waiting:
+            batch = self._gather()
+            if batch:
+                self._commit(batch, replay=False)
             else:
                 self._go_on()
 
-    def _gather(self) -> tuple[list[_Reservation], list[_Closing]]:
-        holds = self._holds[:LARGEST_BATCH]
-        del self._holds[:LARGEST_BATCH]
-        self._crowded = len(holds) > 1
-        if holds and not self._alive():
-            for _, future in holds:
-                _fail(future)
-            holds = []
-        closes: list[_Closing] = []
-        if self._closes:
-            waiting = {hold.subject for hold, _ in holds}
-            waiting.update(hold.subject for hold, _ in self._holds)
-            postponed: list[_Closing] = []
-            while self._closes and len(closes) < LARGEST_BATCH:
-                closing = self._closes.popleft()
-                # a close is decided before the holds of its batch: one that overtook its own hold waits
-                (postponed if closing[0].subject in waiting else closes).append(closing)
-            self._closes.extendleft(reversed(postponed))
-        return holds, closes
+    def _gather(self) -> _Batch:
+        """The next batch; holds that are refused here are no part of it."""
+        batch, self._waiting = self._waiting, _Batch()
+        self._crowded = len(batch.holds) > 1
+        if len(batch.holds) > LARGEST_BATCH:
+            later = self._waiting
+            later.holds, batch.holds = batch.holds[LARGEST_BATCH:], batch.holds[:LARGEST_BATCH]
+            later.answers, batch.answers = batch.answers[LARGEST_BATCH:], batch.answers[:LARGEST_BATCH]
+        if batch.holds and not self._alive():
+            refused = _Batch(batch.holds, batch.answers)
+            batch.holds, batch.answers = [], []
+            refused.refuse()
+        if batch.closes:
+            self._postpone(batch)
+        return batch
 
-    def _commit(self, holds: list[_Reservation], closes: list[_Closing], *, replay: bool) -> None:
-        self._in_flight = len(holds) + len(closes)
-        asked = [hold for hold, _ in holds]
-        closed = [close for close, _ in closes]
+    def _postpone(self, batch: _Batch) -> None:
+        """Leave the closes that are too many or too early for the next batch.
+
+        A close is decided before the holds of its batch: one that overtook its own hold waits.
+        """
+        asked = {hold.subject for hold in batch.holds}
+        asked.update([hold.subject for hold in self._waiting.holds])
+        if len(batch.closes) <= LARGEST_BATCH and asked.isdisjoint([close.subject for close in batch.closes]):
+            return
+        closes, dones, later = batch.closes, batch.dones, self._waiting
+        batch.closes, batch.dones = [], []
+        place = 0
+        while place < len(closes) and len(batch.closes) < LARGEST_BATCH:
+            into = later if closes[place].subject in asked else batch
+            into.closes.append(closes[place])
+            into.dones.append(dones[place])
+            place += 1
+        later.closes += closes[place:]
+        later.dones += dones[place:]
+
+    def _commit(self, batch: _Batch, *, replay: bool) -> None:
+        self._in_flight = len(batch)
         started = time.perf_counter()
         try:
-            outcomes = self._home.commit_now(asked, closed, replay=replay)
+            outcomes = self._home.commit_now(batch.holds, batch.closes, replay=replay)
         except (Unwritable, Unstorable) as error:
-            self._failed(holds, closes, error)
+            self._failed(batch, error)
             return
         if outcomes is not None:
-            self._landed(holds, closes, outcomes, started)
+            self._landed(batch, outcomes, started)
             return
-
-        self._in_flight = max(self._in_flight, 1)  # an empty batch is in flight too
 
         def ended(outcomes: Outcomes | None, uncertain: bool) -> None:
             if outcomes is None:
-                self._commit_in_thread(holds, closes, started, replay=uncertain)
+                self._commit_in_thread(batch, started, replay=uncertain)
             else:
-                self._landed(holds, closes, outcomes, started)
+                self._landed(batch, outcomes, started)
 
-        if replay or self._on_loop is None or not self._on_loop.begin(self._loop, asked, closed, ended):
-            self._commit_in_thread(holds, closes, started, replay=replay)
+        if replay or self._on_loop is None or not self._on_loop.begin(self._loop, batch.holds, batch.closes, ended):
+            self._commit_in_thread(batch, started, replay=replay)
 
-    def _commit_in_thread(
-        self, holds: list[_Reservation], closes: list[_Closing], started: float, *, replay: bool
-    ) -> None:
+    def _commit_in_thread(self, batch: _Batch, started: float, *, replay: bool) -> None:
         def landed(future: Future[Outcomes]) -> None:
-            self._loop.call_soon_threadsafe(self._returned, holds, closes, future, started)
+            self._loop.call_soon_threadsafe(self._returned, batch, future, started)
 
         if self._on_loop is not None:
             self._on_loop.release()
-        asked, closed = [hold for hold, _ in holds], [close for close, _ in closes]
-        self._thread.submit(self._home.commit, asked, closed, replay=replay).add_done_callback(landed)
+        self._worker.submit(self._home.commit, batch.holds, batch.closes, replay=replay).add_done_callback(landed)
 
-    def _returned(
-        self, holds: list[_Reservation], closes: list[_Closing], future: Future[Outcomes], started: float
-    ) -> None:
+    def _returned(self, batch: _Batch, future: Future[Outcomes], started: float) -> None:
         error = future.exception()
         if error is None:
-            self._landed(holds, closes, future.result(), started)
+            self._landed(batch, future.result(), started)
         elif isinstance(error, Unwritable | Unstorable):
-            self._failed(holds, closes, error)
+            self._failed(batch, error)
         else:
-            self._failed(holds, closes, Unwritable(repr(error)))
+            self._failed(batch, Unwritable(repr(error)))
             raise error
 
-    def _landed(
-        self, holds: Sequence[_Reservation], closes: Sequence[_Closing], outcomes: Outcomes, started: float
-    ) -> None:
+    def _landed(self, batch: _Batch, outcomes: Outcomes, started: float) -> None:
         self._in_flight = 0
         self._backoff_seconds = 0.0
         if not self._available:
             self._available = True
             _log.info("ledger_available")
         if self._on_commit is not None:
-            self._on_commit(len(holds), len(closes), time.perf_counter() - started)
-        for (hold, future), outcome in zip(holds, outcomes[0], strict=True):
-            if not future.done():
-                future.set_result(outcome)
-            elif hold.step == "hold" and type(outcome) is Granted:
-                self.close(refund_of(hold))  # nobody waits for it any more
-        for (close, done), outcome in zip(closes, outcomes[1], strict=True):
+            self._on_commit(len(batch.holds), len(batch.closes), time.perf_counter() - started)
+        _tell(batch.holds, batch.answers, outcomes[0])
+        for close, done, outcome in zip(batch.closes, batch.dones, outcomes[1], strict=True):
             if done is not None:
-                self._loop.call_soon(done, close, outcome)
+                try:
+                    done(close, outcome)
+                except Exception:  # noqa: BLE001 - the defect of one caller must not cost the others their answer
+                    _log.exception("ledger_callback_failed", subject=close.subject)
         self._go_on()
 
-    def _failed(self, holds: list[_Reservation], closes: list[_Closing], error: Unwritable | Unstorable) -> None:
+    def _failed(self, batch: _Batch, error: Unwritable | Unstorable) -> None:
         self._in_flight = 0
         if isinstance(error, Unstorable):
-            self._split(holds, closes, error)
+            self._split(batch, error)
             return
         if self._available:
             _log.error("ledger_unavailable", error=str(error))
         self._available = False
-        if closes:
-            self._repeats.append(closes)
-        waiting, self._holds = self._holds, []
-        for hold, future in holds:
-            _fail(future)
+        if batch.closes:
+            self._repeats.append(_Batch(closes=batch.closes, dones=batch.dones))
+        waiting = self._waiting
+        refused = _Batch(batch.holds + waiting.holds, batch.answers + waiting.answers)
+        waiting.holds, waiting.answers = [], []
+        for hold in batch.holds:
             if hold.step == "hold":  # its commit may have reached the database before the link broke
-                self._closes.append((refund_of(hold, purses=hold.purses), None))
-        for _, future in waiting:
-            _fail(future)
+                waiting.closes.append(refund_of(hold, purses=hold.purses))
+                waiting.dones.append(None)
         self._backoff_seconds = min(max(self._backoff_seconds * 2, _SHORTEST_BACKOFF_SECONDS), _LONGEST_BACKOFF_SECONDS)
         self._loop.call_later(self._backoff_seconds, self._probe)
+        refused.refuse()
 
     def _probe(self) -> None:
         if self._available or self._in_flight or self._stopped:
             return
         self._in_flight = 1
-        self._commit_in_thread([], [], time.perf_counter(), replay=False)
+        self._commit_in_thread(_Batch(), time.perf_counter(), replay=False)
 
-    def _split(self, holds: list[_Reservation], closes: list[_Closing], error: Unstorable) -> None:
-        if len(holds) + len(closes) > 1:  # find the one whose value cannot be stored; the others are innocent
-            self._single.extend(([hold], []) for hold in holds)
-            self._single.extend(([], [close]) for close in closes)
-        for hold, future in holds if len(holds) + len(closes) == 1 else ():
-            _log.error("ledger_unstorable_hold", subject=hold.subject, error=str(error))
-            _fail(future)
-        for close, _ in closes if len(holds) + len(closes) == 1 else ():
-            _log.error("ledger_unstorable_close", subject=close.subject, cost=close.cost, error=str(error))
+    def _split(self, batch: _Batch, error: Unstorable) -> None:
+        """Find the one whose value cannot be stored; the others are innocent."""
+        if len(batch) > 1:
+            pairs = zip(batch.holds, batch.answers, strict=True)
+            self._single.extend(_Batch([hold], [answer]) for hold, answer in pairs)
+            ends = zip(batch.closes, batch.dones, strict=True)
+            self._single.extend(_Batch(closes=[close], dones=[done]) for close, done in ends)
+        else:
+            for hold in batch.holds:
+                _log.error("ledger_unstorable_hold", subject=hold.subject, error=str(error))
+            for close in batch.closes:
+                _log.error("ledger_unstorable_close", subject=close.subject, cost=close.cost, error=str(error))
+            batch.refuse()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -308,6 +354,11 @@ def refund_of(hold: Hold, *, purses: tuple[AccountId, ...] = ()) -> Close:
     return Close(hold.subject, Nanos(0), '{"evidence":"none"}', kind="refund", purses=purses)
 
 
-def _fail(future: asyncio.Future[Granted | Refused]) -> None:
-    if not future.done():
-        future.set_exception(LedgerUnavailable())
+def _tell(
+    holds: Sequence[Hold], answers: Sequence[Answered], outcomes: Sequence[Granted | Refused | LedgerUnavailable]
+) -> None:
+    for hold, answer, outcome in zip(holds, answers, outcomes, strict=True):
+        try:
+            answer(outcome)
+        except Exception:  # noqa: BLE001 - as for the closes
+            _log.exception("ledger_callback_failed", subject=hold.subject)

@@ -252,11 +252,12 @@ class PostgresHome:
         facts.past = past
 
     def _write(self, session: Session, writes: Writes, now_ms: int) -> None:
-        if writes.entry_rows:
+        if writes.held_rows or writes.settled_rows or writes.entry_rows:
             opened: list[object] = [(*row, -1, 0, -1, now_ms) for row in writes.hold_rows]
             opened += writes.counted_rows
             entries, moves = _json(writes.entry_rows), _json(writes.account_rows())
-            session.send(sql.WRITE, now_ms, self._owner, entries, _json(opened), moves)
+            held, settled = _json(writes.held_rows), _json(writes.settled_rows)
+            session.send(sql.WRITE, now_ms, self._owner, entries, _json(opened), moves, held, settled)
         if writes.grown:
             session.send(sql.GROW, self._owner, _json(writes.grown))
         if writes.windows:

@@ -8,7 +8,6 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain
 from pathlib import Path
 
 import orjson
@@ -245,18 +244,18 @@ class SqliteHome:
         Raises:
             StepKnown: what was remembered is not so any more.
         """
-        closing, opened = facts.closing, self._opened
+        execute, closing, opened = self._cursor.execute, facts.closing, self._opened
         unknown: list[str] = []
         for close in closes:
-            row = None if questions.careful else opened.get(close.subject)
-            if row is None:
+            remembered = None if questions.careful else opened.get(close.subject)
+            if remembered is None:
                 unknown.append(close.subject)
             else:
-                closing[close.subject] = row
+                closing[close.subject] = remembered
         if closing and self._delete([*closing]) != len(closing):
             raise StepKnown
         if unknown:
-            rows = self._cursor.execute(sql.CLOSING, (_json(unknown),)).fetchall()
+            rows = execute(sql.CLOSING, (_json(unknown),)).fetchall()
             self._cursor.executemany(sql.DELETE_HOLD, [(row[0],) for row in rows])
             for row in rows:
                 closing[row[0]] = open_hold(row)
@@ -282,8 +281,8 @@ class SqliteHome:
     def _delete(self, subjects: list[str]) -> int:
         """Delete open holds of this process; how many there were."""
         deleted = 0
-        for start in range(0, len(subjects), sql.LARGEST_STATEMENT):
-            chunk = subjects[start : start + sql.LARGEST_STATEMENT]
+        for start in range(0, len(subjects), sql.LARGEST_DELETE):
+            chunk = subjects[start : start + sql.LARGEST_DELETE]
             deleted += self._cursor.execute(sql.delete_holds(len(chunk)), [self._owner, *chunk]).rowcount
         return deleted
 
@@ -300,15 +299,16 @@ class SqliteHome:
 
     def _write(self, writes: Writes, now_ms: int) -> None:
         cursor, owner = self._cursor, self._owner
+        self._insert(sql.insert_held, [now_ms], writes.held_rows)
+        self._insert(sql.insert_settled, [now_ms], writes.settled_rows)
         if writes.entry_rows:
             self._insert(sql.insert_entries, [now_ms], writes.entry_rows)
-            moves = writes.account_rows()
-            if len(moves) == 1:
-                cursor.execute(sql.MOVE, moves[0])
-            else:
-                cursor.executemany(sql.MOVE, moves)
-        if writes.hold_rows:
-            self._insert(sql.insert_holds, [now_ms, owner], writes.hold_rows)
+        moves = writes.account_rows()
+        if len(moves) == 1:
+            cursor.execute(sql.MOVE, moves[0])
+        elif moves:
+            cursor.executemany(sql.MOVE, moves)
+        self._insert(sql.insert_holds, [now_ms, owner], writes.hold_rows)
         if writes.counted_rows:
             self._insert(sql.insert_counted, [now_ms, owner], writes.counted_rows)
         if writes.grown:
@@ -324,12 +324,12 @@ class SqliteHome:
     def _insert(
         self, statement: Callable[[int], str], common: Sequence[object], rows: Sequence[tuple[object, ...]]
     ) -> None:
-        if len(rows) <= sql.LARGEST_STATEMENT:
-            self._cursor.execute(statement(len(rows)), [*common, *chain.from_iterable(rows)])
-            return
         for start in range(0, len(rows), sql.LARGEST_STATEMENT):
             chunk = rows[start : start + sql.LARGEST_STATEMENT]
-            self._cursor.execute(statement(len(chunk)), [*common, *chain.from_iterable(chunk)])
+            values = [*common]
+            for row in chunk:
+                values += row
+            self._cursor.execute(statement(len(chunk)), values)
 
 
 def _json(values: Sequence[str] | Sequence[int]) -> str:

@@ -49,6 +49,13 @@ WITH entry AS (
     SELECT r->>0, (r->>1)::bigint, r->>2, r->>3, (r->>4)::bigint, (r->>5)::bigint, nullif((r->>6)::bigint, 0),
         nullif(r->>7, ''), $1::bigint
     FROM jsonb_array_elements($3::jsonb) r
+    UNION ALL
+    SELECT r->>0, (r->>1)::bigint, 'hold', 'hold', (r->>2)::bigint, (r->>3)::bigint, NULL, NULL, $1::bigint
+    FROM jsonb_array_elements($6::jsonb) r
+    UNION ALL
+    SELECT r->>0, (r->>1)::bigint, 'close', 'settle', (r->>2)::bigint, (r->>3)::bigint, (r->>4)::bigint, r->>5,
+        $1::bigint
+    FROM jsonb_array_elements($7::jsonb) r
 ), hold AS (
     INSERT INTO holds (subject, accounts, amount, token_id, user_id, model, price_id, deadline_ms,
         window_minute, window_tokens, counted_token, dispatched_ms, created_ms, owner)

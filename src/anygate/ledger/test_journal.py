@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.cut_link import CuttingProxy
 from tests.ledgers import TestLedger, settle_of, sqlite_url, sums
 
@@ -39,7 +40,6 @@ def test_what_one_turn_of_the_loop_gathers_is_one_batch(ledger: TestLedger):
             journal.close(settle_of(hold, 1), lambda close, outcome: settled.append((close.subject, outcome)))
         assert journal.pending == 63
         await journal.drain()
-        await asyncio.sleep(0)  # the callbacks' turn
         assert settled == [(hold.subject, Closed(Nanos(1))) for hold in holds[1:]]
         journal.stop()
 
@@ -76,6 +76,82 @@ def test_what_was_granted_to_a_request_that_is_gone_is_given_back(ledger: TestLe
     run(work())
     assert ledger.balance(purse) == 100
     assert ledger.rows("SELECT kind FROM entries WHERE step = 'close'") == [("refund",)]
+
+
+def test_an_answer_comes_by_a_call_in_the_loop_and_never_from_within_the_question(ledger: TestLedger):
+    poor, rich = ledger.purse(1), ledger.purse(100)
+    alive = True
+    answers: list[Granted | Refused | LedgerUnavailable] = []
+
+    async def work() -> None:
+        nonlocal alive
+        journal = GroupCommit(ledger.home(), asyncio.get_running_loop(), alive=lambda: alive)
+        journal.ask(ledger.hold(poor), answers.append)
+        journal.ask(ledger.hold(rich), answers.append)
+        assert answers == []
+        await journal.drain()
+        assert answers == [Refused("insufficient_quota", free=Nanos(1)), Granted(Nanos(100))]
+        alive = False
+        journal.ask(ledger.hold(rich), answers.append)
+        assert len(answers) == 2
+        await journal.drain()
+        assert isinstance(answers[2], LedgerUnavailable)
+        journal.stop()
+
+    run(work())
+    assert len(answers) == 3
+
+
+def test_a_callback_that_fails_is_logged_and_harms_nobody_else(ledger: TestLedger):
+    purse = ledger.purse(1_000)
+    answers: list[Granted | Refused | LedgerUnavailable] = []
+    settled: Settled = []
+
+    def fail(*_: object) -> None:
+        raise ValueError("a defect of the caller")
+
+    async def work() -> None:
+        journal = GroupCommit(ledger.home(), asyncio.get_running_loop())
+        first, second = ledger.hold(purse), ledger.hold(purse)
+        journal.ask(first, fail)
+        journal.ask(second, answers.append)
+        await journal.drain()
+        journal.close(settle_of(first, 10), fail)
+        journal.close(settle_of(second, 20), lambda close, outcome: settled.append((close.subject, outcome)))
+        await journal.drain()
+        assert settled == [(second.subject, Closed(Nanos(20)))]
+        journal.stop()
+
+    with capture_logs() as logs:
+        run(work())
+    assert answers == [Granted(Nanos(100))]
+    assert [line["event"] for line in logs] == ["ledger_callback_failed"] * 2
+    assert ledger.balance(purse) == 970
+
+
+def test_who_asks_while_the_database_is_gone_is_told_in_a_later_turn(tmp_path: Path):
+    ledger = TestLedger(sqlite_url(tmp_path))
+    purse = ledger.purse(100)
+    other = sqlite3.connect(tmp_path / "anygate.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    answers: list[Granted | Refused | LedgerUnavailable] = []
+
+    async def work() -> None:
+        journal = GroupCommit(ledger.home(patience_seconds=0.01), asyncio.get_running_loop())
+        with pytest.raises(LedgerUnavailable):
+            await journal.reserve(ledger.hold(purse))
+        journal.ask(ledger.hold(purse), answers.append)
+        assert answers == []
+        await asyncio.sleep(0)
+        assert isinstance(answers[0], LedgerUnavailable)
+        other.execute("COMMIT")
+        await journal.drain()
+        journal.stop()
+
+    run(work())
+    assert len(answers) == 1
+    other.close()
+    ledger.close()
 
 
 def test_a_fenced_process_holds_nothing_but_still_settles(ledger: TestLedger):
