@@ -42,7 +42,9 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     @property
     def total_tokens(self) -> int:
         """Input and output tokens."""
-        return self.input_tokens + self.output_tokens
+        # Written out: asked of each answer whose token is limited, and a property costs more than five sums.
+        given = self.input + self.cached_input + self.cache_write_5m + self.cache_write_1h + self.audio_input
+        return given + self.output + self.audio_output + self.image_output
 
 
 NO_USAGE = Usage()

@@ -17,13 +17,13 @@ import structlog
 
 from anygate.observe.metrics import Metrics
 from anygate.observe.record import Record
-from anygate.observe.rows import Row, log_lines, row_of
+from anygate.observe.rows import Row, log_lines, rows_of
 from anygate.observe.store import LogStore, LogStoreRefused, LogStoreUnavailable
 
 _INTERVAL_SECONDS = 0.5
 _MAINTENANCE_SECONDS = 3600.0
 _CROWD = 500  # more than these would cost memory, not save time
-_CHUNK = 50
+_CHUNK = 100
 _BATCH = 2_000
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -68,7 +68,7 @@ class LogBatcher:
         self._crowd = min(_CROWD, capacity)
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "anygate-log")
+        self._worker = ThreadPoolExecutor(1, "anygate-log")
         self._task: asyncio.Task[None] | None = None
         self._retry_at = 0.0
         self._pause = 0.0
@@ -125,7 +125,7 @@ class LogBatcher:
             if start:
                 await asyncio.sleep(0)
             chunk = records[start : start + _CHUNK]
-            rows = [row_of(record) for record in chunk]
+            rows = rows_of(chunk)
             self._rows.extend(rows)
             if self._metrics is not None:
                 self._metrics.fold(chunk)
@@ -150,7 +150,7 @@ class LogBatcher:
             _log.error("request log could not be written before the end", records_lost=self.waiting)
             if self._task is not None:
                 self._task.cancel()
-        self._thread.shutdown(wait=False)
+        self._worker.shutdown(wait=False)
         return self.waiting
 
     async def _run(self) -> None:
@@ -182,7 +182,7 @@ class LogBatcher:
 
     async def _in_thread(self, work: Callable[[], None]) -> None:
         # Shielded: work that has begun goes to its end, whoever stops waiting for it.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work))
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._worker, work))
 
     def _now(self) -> float:
         return self._clock() if self._clock is not None else asyncio.get_running_loop().time()
@@ -233,7 +233,7 @@ class LogBatcher:
         except LogStoreRefused as refusal:
             if len(batch) == 1:
                 self._drop(1)
-                _log.error("request log refused a record", request_id=batch[0].request_id, reason=str(refusal))
+                _log.error("request log refused a record", request_id=batch[0].record.request_id, reason=str(refusal))
                 return
             for row in batch:  # one unsound row must not hold up the others
                 self._write([row])

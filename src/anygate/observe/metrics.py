@@ -5,11 +5,12 @@ Labels are bounded: protocols and channels are ours, models go through `ModelLab
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple, Protocol
 
-import msgspec
+from msgspec.structs import astuple
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -17,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from anygate import __version__
-from anygate.canonical.usage import NO_USAGE, Usage
+from anygate.canonical.usage import Usage
 from anygate.observe.labels import OTHER, ModelLabels
 from anygate.observe.record import Record
 from anygate.observe.tally import Labels, Tally
@@ -28,6 +29,8 @@ _LARGEST_SETS = 5_000
 """Label sets per metric and worker; beyond it the model label is `other`."""
 
 _USAGE_CLASSES = Usage.__struct_fields__
+_Kind = tuple[str, str, str, int, str, bool]
+"""What requests are counted together by: protocol, model, channel, status, evidence, is it a stream."""
 
 
 class Definition(NamedTuple):
@@ -122,27 +125,26 @@ class Metrics:
         with self._lock:
             self._tally.count(metric, (), amount)
 
-    def fold(self, records: Iterable[Record]) -> None:
-        """Add finished requests."""
-        alike: dict[tuple[str, str, str, int, str, bool], list[Record]] = {}
+    def fold(self, records: Sequence[Record]) -> None:
+        """Add finished requests; best many at once, for what they have in common is counted once."""
+        alike: defaultdict[_Kind, list[Record]] = defaultdict(list)
         for record in records:
-            key = (record.protocol, record.model, record.channel, record.status, record.evidence, record.stream)
-            group = alike.get(key)
-            if group is None:
-                alike[key] = [record]
-            else:
-                group.append(record)
+            alike[record.protocol, record.model, record.channel, record.status, record.evidence, record.stream].append(
+                record
+            )
         with self._lock:
-            for (protocol, model, channel, status, evidence, stream), group in alike.items():
+            for (protocol, model, channel, status, evidence, _), group in alike.items():
                 label = self._label(model)
                 if len(self._tally.counters.get("anygate_requests", ())) >= _LARGEST_SETS:
                     label = OTHER
                 labels = (protocol, label, channel, status_class(status), evidence)
                 self._tally.count("anygate_requests", labels, len(group))
-                self._fold_times(protocol, label, "true" if stream else "false", group)
                 self._fold_usage(label, channel, group)
-                self._fold_attempts(group)
-                self._fold_trouble(group)
+                times = [record.first_token_ms for record in group if record.first_token_ms]
+                self._tally.observe("anygate_first_token_seconds", (protocol, label), _SECONDS, times)
+            self._fold_times(alike)
+            self._fold_attempts(records)
+            self._fold_trouble(records)
 
     def publish(self) -> None:
         """Show the present counts to the other workers.
@@ -176,39 +178,39 @@ class Metrics:
         for metric, read in self._gauges.items():
             self._tally.gauges[metric] = read()
 
-    def _fold_times(self, protocol: str, model: str, stream: str, group: Sequence[Record]) -> None:
-        observe = self._tally.observe
-        seconds = [record.latency_ms / 1000 for record in group]
-        observe("anygate_request_duration_seconds", (protocol, stream), _SECONDS, seconds)
-        seconds = [record.overhead_ms / 1000 for record in group if record.overhead_ms]
-        observe("anygate_overhead_seconds", (protocol,), _OVERHEAD_SECONDS, seconds)
-        seconds = [record.first_token_ms / 1000 for record in group if record.first_token_ms]
-        observe("anygate_first_token_seconds", (protocol, model), _SECONDS, seconds)
+    def _fold_times(self, alike: Mapping[_Kind, Sequence[Record]]) -> None:
+        """The times whose labels many kinds of requests share."""
+        latencies: defaultdict[tuple[str, bool], list[float]] = defaultdict(list)
+        overheads: defaultdict[str, list[float]] = defaultdict(list)
+        for (protocol, *_, stream), group in alike.items():
+            latencies[protocol, stream] += [record.latency_ms for record in group]
+            overheads[protocol] += [record.overhead_ms for record in group if record.overhead_ms]
+        for (protocol, stream), times in latencies.items():
+            labels = (protocol, "true" if stream else "false")
+            self._tally.observe("anygate_request_duration_seconds", labels, _SECONDS, times)
+        for protocol, times in overheads.items():
+            self._tally.observe("anygate_overhead_seconds", (protocol,), _OVERHEAD_SECONDS, times)
 
     def _fold_usage(self, model: str, channel: str, group: Sequence[Record]) -> None:
-        used = [msgspec.structs.astuple(record.usage) for record in group if record.usage is not NO_USAGE]
-        for name, amounts in zip(_USAGE_CLASSES, zip(*used, strict=True), strict=False):
-            if amount := sum(amounts):
+        used = [astuple(record.usage) for record in group]
+        for name, amount in zip(_USAGE_CLASSES, map(sum, zip(*used, strict=True)), strict=True):
+            if amount:
                 self._tally.count("anygate_tokens", (model, channel, name), amount)
-        if cost := sum(record.cost_nanos for record in group):
+        if cost := sum([record.cost_nanos for record in group]):
             self._tally.count("anygate_cost_nanos", (model, channel), cost)
 
-    def _fold_attempts(self, group: Sequence[Record]) -> None:
-        made: dict[tuple[str, int], int] = {}
-        for record in group:
-            attempts = record.attempts
-            for attempt in attempts:
-                key = (attempt.channel, attempt.status)
-                made[key] = made.get(key, 0) + 1
-            if len(attempts) > 1:
-                for attempt in attempts[1:]:
-                    self._tally.count("anygate_failovers", (attempt.channel,))
+    def _fold_attempts(self, records: Sequence[Record]) -> None:
+        made = Counter([(attempt.channel, attempt.status) for record in records for attempt in record.attempts])
         for (channel, status), amount in made.items():
             self._tally.count("anygate_attempts", (channel, status_class(status)), amount)
+        for record in records:
+            if len(record.attempts) > 1:
+                for attempt in record.attempts[1:]:
+                    self._tally.count("anygate_failovers", (attempt.channel,))
 
-    def _fold_trouble(self, group: Sequence[Record]) -> None:
+    def _fold_trouble(self, records: Sequence[Record]) -> None:
         tally = self._tally
-        for record in group:
+        for record in records:
             if record.error:
                 tally.count("anygate_errors", (record.error,))
                 if record.error == "model_not_priced":

@@ -1,5 +1,6 @@
 """A record as it is stored, printed and shown. Encoded once, then only copied."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,25 +18,19 @@ HOUR_MS = 3_600_000
 LARGEST_COUNT = 10**15
 """Tokens beyond this are an upstream's nonsense; clamped, so that no sum of them leaves 64 bits."""
 
-_THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
+_THOUSANDTHS = tuple(f'{number:03d}Z",' for number in range(1000))
+
+_REMEMBERED = 4096
+_sound: set[tuple[str, str, str]] = set()
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
-class Row(NamedTuple):
-    """One stored request: what it is found by and summed up by, and the whole record as a JSON document."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One stored request: the record, and the same as a JSON document."""
 
-    request_id: str
-    started_ms: int
-    user_id: int
-    token_id: int
-    channel: str
-    model: str
-    status: int
-    input_tokens: int
-    output_tokens: int
-    cost_nanos: int
+    record: Record
     document: str
 
 
@@ -59,48 +54,59 @@ class Hour(NamedTuple):
     cost_nanos: int
 
 
+def rows_of(records: Iterable[Record]) -> list[Row]:
+    """The stored form of finished records; what cannot be stored in every database is made storable."""
+    rows: list[Row] = []
+    buffer = bytearray()  # one for all: it has grown after the first
+    encode = _encoder.encode_into
+    for record in records:
+        texts = (record.path, record.model, record.warnings)
+        if texts in _sound or _is_sound(texts):
+            try:
+                encode(record, buffer)
+            except (UnicodeEncodeError, OverflowError):
+                rows.append(_cleaned(record))
+            else:
+                rows.append(Row(record, buffer.decode()))
+        else:
+            rows.append(_cleaned(record))
+    return rows
+
+
 def row_of(record: Record) -> Row:
-    """The stored form of a finished record; what cannot be stored in every database is made storable."""
+    """The stored form of one finished record."""
+    return rows_of((record,))[0]
+
+
+def _cleaned(record: Record) -> Row:
+    """The row of a record in which something may have to be cleaned away."""
     try:
         document = _encoder.encode(record).decode()
     except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, or a number beyond 64 bits
         record = _storable(record)
         document = _encoder.encode(record).decode()
-    model = record.model
-    if not _sound(record.path, model, record.warnings):
-        if "\\u0000" in document or "?" in record.path:  # PostgreSQL has no NUL; a query may hold a key
-            record = _storable(record)
-            document = _encoder.encode(record).decode()
-            model = record.model
-        if _may_hold_secret(record):
-            document, model = redact_text(document), redact_text(model)
-    usage, cost = record.usage, record.cost_nanos
-    input_tokens = usage.input + usage.cached_input + usage.cache_write_5m + usage.cache_write_1h + usage.audio_input
-    output_tokens = usage.output + usage.audio_output + usage.image_output
-    return Row._make(
-        (
-            record.request_id,
-            record.started_ms,
-            record.user_id,
-            record.token_id,
-            record.channel,
-            model,
-            record.status,
-            input_tokens if input_tokens < LARGEST_COUNT else LARGEST_COUNT,
-            output_tokens if output_tokens < LARGEST_COUNT else LARGEST_COUNT,
-            cost if cost < LARGEST_NANOS else LARGEST_NANOS,
-            document,
-        )
-    )
+    if "\\u0000" in document or "?" in record.path:  # PostgreSQL has no NUL; a query may hold a key
+        record = _storable(record)
+        document = _encoder.encode(record).decode()
+    if _may_hold_secret(record):
+        document = redact_text(document)
+        record = msgspec.structs.replace(record, model=redact_text(record.model))
+    return Row(record, document)
 
 
 def log_lines(rows: Iterable[Row]) -> str:
     """The requests' lines in the process log: a JSON object and a line feed each."""
-    lines: list[str] = []
+    parts: list[str] = []
+    second_ms, begins = -1000, ""
     for row in rows:
-        seconds, milliseconds = divmod(row.started_ms, 1000)
-        lines.append(f'{_line_begins(seconds)}{_THOUSANDTHS[milliseconds]}Z",{row.document[1:]}\n')
-    return "".join(lines)
+        started_ms = row.record.started_ms
+        past_ms = started_ms - second_ms
+        if not 0 <= past_ms < 1000:  # of another second than the one before, which is rare
+            second_ms = started_ms // 1000 * 1000
+            past_ms = started_ms - second_ms
+            begins = f'{{"event":"request","level":"info","time":"{_second_text(second_ms // 1000)}.'
+        parts += (begins, _THOUSANDTHS[past_ms], row.document[1:], "\n")
+    return "".join(parts)
 
 
 def time_text(epoch_ms: int) -> str:
@@ -144,30 +150,43 @@ def listed(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def fold_hours(rows: Sequence[Row]) -> list[tuple[HourKey, Hour]]:
+def fold_hours(rows: Iterable[Row]) -> list[tuple[HourKey, Hour]]:
     """The roll-up of a batch, in key order (so that two writers lock rows alike).
 
     A request that no channel served is summed without its model: a client may name any text there.
     """
-    sums: dict[tuple[int, int, int, str, str], list[int]] = {}
-    for _, started_ms, user_id, token_id, channel, model, status, input_tokens, output_tokens, cost_nanos, _ in rows:
-        key = (started_ms // HOUR_MS, user_id, token_id, channel, model if channel else "")
-        total = sums.get(key)
-        if total is None:
-            total = sums[key] = [0, 0, 0, 0, 0]
-        total[0] += 1
-        total[1] += status >= 400
-        total[2] += input_tokens
-        total[3] += output_tokens
-        total[4] += cost_nanos
-    return [(HourKey(key[0] * HOUR_MS, *key[1:]), Hour(*sums[key])) for key in sorted(sums)]
+    alike: defaultdict[tuple[int, int, int, str, str], list[Record]] = defaultdict(list)
+    hour_ms = -HOUR_MS
+    for row in rows:
+        record = row.record
+        if not 0 <= record.started_ms - hour_ms < HOUR_MS:  # of another hour than the one before, which is rare
+            hour_ms = record.started_ms // HOUR_MS * HOUR_MS
+        channel = record.channel
+        alike[hour_ms, record.user_id, record.token_id, channel, record.model if channel else ""].append(record)
+    return [(HourKey(*key), _hour(alike[key])) for key in sorted(alike)]
 
 
-@lru_cache(4096)
-def _sound(path: str, model: str, warnings: str) -> bool:
-    """Nothing in the client's texts needs cleaning; asked once for each combination of them."""
-    text = f"{path} {model} {warnings}"
-    return "\0" not in text and "?" not in path and not may_hold_secret(text)
+def _hour(records: Sequence[Record]) -> Hour:
+    failed = given = made = cost = 0
+    for record in records:
+        if record.status >= 400:
+            failed += 1
+        used = record.usage
+        given += used.input + used.cached_input + used.cache_write_5m + used.cache_write_1h + used.audio_input
+        made += used.output + used.audio_output + used.image_output
+        cost += record.cost_nanos
+    return Hour(len(records), failed, min(given, LARGEST_COUNT), min(made, LARGEST_COUNT), min(cost, LARGEST_NANOS))
+
+
+def _is_sound(texts: tuple[str, str, str]) -> bool:
+    """Does nothing in the client's texts, its path, model and warnings, need cleaning? What does not is remembered."""
+    path, text = texts[0], " ".join(texts)
+    if "\0" in text or "?" in path or may_hold_secret(text):
+        return False
+    if len(_sound) >= _REMEMBERED:
+        _sound.clear()
+    _sound.add(texts)
+    return True
 
 
 def _may_hold_secret(record: Record) -> bool:
@@ -197,11 +216,6 @@ def _storable(record: Record) -> Record:
 
 def _text(value: str) -> str:
     return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
-
-
-@lru_cache(maxsize=64)
-def _line_begins(seconds: int) -> str:
-    return f'{{"event":"request","level":"info","time":"{_second_text(seconds)}.'
 
 
 @lru_cache(maxsize=8)

@@ -129,7 +129,7 @@ class PostgresLogStore:
             self._close()
 
     def _write(self, connection: psycopg.Connection, rows: Sequence[Row]) -> None:
-        days = {row.started_ms // DAY_MS for row in rows}
+        days = {row.record.started_ms // DAY_MS for row in rows}
         if not days <= self._days:
             self._make_partitions(connection, sorted(days - self._days))
         with connection.transaction():
@@ -210,8 +210,10 @@ def _make_tables(connection: psycopg.Connection) -> None:
 
 
 def _new_rows(connection: psycopg.Connection, rows: Sequence[Row]) -> list[Row]:
-    fresh = {row.request_id: row for row in reversed(rows)}  # twice in one batch: the first one stays
-    known = connection.execute(_KNOWN, [[row.request_id for row in rows], [row.started_ms for row in rows]])
+    fresh = {row.record.request_id: row for row in reversed(rows)}  # twice in one batch: the first one stays
+    known = connection.execute(
+        _KNOWN, [[row.record.request_id for row in rows], [row.record.started_ms for row in rows]]
+    )
     for (request_id,) in known.fetchall():
         fresh.pop(request_id, None)
     return list(fresh.values())

@@ -1,6 +1,6 @@
 """Counted facts of one worker as plain data: added up, sent between workers, summed over a node."""
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,21 +30,30 @@ class Tally:
 
     def count(self, metric: str, labels: Labels = (), amount: int = 1) -> None:
         """Add to a counter."""
-        kept = self.counters.setdefault(metric, {})
+        kept = self.counters.get(metric)
+        if kept is None:
+            kept = self.counters[metric] = {}
         kept[labels] = kept.get(labels, 0) + amount
 
-    def observe(self, metric: str, labels: Labels, bounds: tuple[float, ...], values: Sequence[float]) -> None:
-        """Add observations. A metric's `bounds` are always the same."""
-        if not values:
+    def observe(self, metric: str, labels: Labels, bounds: tuple[float, ...], milliseconds: Sequence[float]) -> None:
+        """Add times. A metric's `bounds` are always the same, in seconds, and so is the total."""
+        if not milliseconds:
             return
         kept = self.distributions.setdefault(metric, {})
         distribution = kept.get(labels)
         if distribution is None:
             distribution = kept[labels] = Distribution([0] * (len(bounds) + 1))
         counts = distribution.counts
-        for value in values:
-            counts[bisect_left(bounds, value)] += 1
-        distribution.total += sum(values)
+        ascending = sorted(milliseconds)  # so that each bound is looked for once, not each time
+        counted = 0
+        for place, bound in enumerate(bounds):
+            below = bisect_right(ascending, bound * 1000, counted)
+            counts[place] += below - counted
+            counted = below
+            if counted == len(ascending):
+                break
+        counts[-1] += len(ascending) - counted
+        distribution.total += sum(ascending) / 1000
 
     def add(self, other: "Tally", *, gauges: bool = True) -> None:
         """Add another worker's tally; `gauges=False` for a worker that is no more, whose present is nothing."""

@@ -48,7 +48,7 @@ class Ports:
     def write(self, rows: Sequence[Row]) -> None:
         if self.shut:
             raise LogStoreUnavailable("shut")
-        if self.refused & {row.request_id for row in rows}:
+        if self.refused & {row.record.request_id for row in rows}:
             raise LogStoreRefused("unsound")
         self._store.write(rows)
 

@@ -95,7 +95,7 @@ def test_only_what_is_sold_becomes_a_label(model: str, label: str):
 
 def test_a_client_that_invents_names_makes_no_label():
     metrics = Metrics(ModelLabels(lambda: SOLD))
-    metrics.fold(finished(number, model=f"invented-{number}") for number in range(10_000))
+    metrics.fold([finished(number, model=f"invented-{number}") for number in range(10_000)])
     assert b"invented" not in metrics.render()[0]
     assert len(metrics.render()[0]) < 20_000
 

@@ -63,13 +63,14 @@ def test_what_no_database_takes_is_made_storable():
         )
     )
     document = document_of(row.document)
-    assert (row.model, document["model"]) == ("a\ufffdb?", "a\ufffdb?")
-    assert row.input_tokens == document["usage"]["input"] == LARGEST_COUNT
+    assert (row.record.model, document["model"]) == ("a\ufffdb?", "a\ufffdb?")
+    assert document["usage"]["input"] == LARGEST_COUNT
+    assert fold_hours([row, row])[0][1].input_tokens == LARGEST_COUNT
     assert document["attempts"][0]["reason"] == "first; \ufffd"
 
 
 def test_a_written_backslash_u0000_is_no_nul():
-    assert row_of(finished(model="\\u0000")).model == "\\u0000"
+    assert row_of(finished(model="\\u0000")).record.model == "\\u0000"
 
 
 def test_no_secret_reaches_the_log():
@@ -83,7 +84,7 @@ def test_no_secret_reaches_the_log():
     )
     assert key not in row.document
     assert document_of(row.document)["path"] == "/v1beta/models"
-    assert key not in row.model
+    assert key not in row.record.model
 
 
 def test_roll_ups_sum_by_hour_token_channel_and_model_but_never_by_a_name_nobody_sells():

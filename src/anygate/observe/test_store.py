@@ -86,7 +86,7 @@ def test_pages_follow_each_other_without_gap_or_overlap_even_within_a_millisecon
         assert len(page) <= 3
         seen += (document["request_id"] for document in page)
         before = (page[-1]["started_ms"], page[-1]["request_id"])
-    expected = sorted(((row.started_ms, row.request_id) for row in rows), reverse=True)
+    expected = sorted(((row.record.started_ms, row.record.request_id) for row in rows), reverse=True)
     assert seen == [request_id for _, request_id in expected]
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
-from operator import attrgetter, mul
-from typing import Any, NamedTuple, cast
+from operator import attrgetter
+from typing import Any
 
 import msgspec
 import orjson
@@ -24,7 +24,7 @@ LARGEST_OUTPUT = 2**31 - 1
 """Output tokens that any hold pays for when output costs nothing."""
 
 
-class Scaled(NamedTuple):
+class Scaled(msgspec.Struct, frozen=True, gc=False):
     """One nano amount per unit of each class, times the model's scale, so that all are integers."""
 
     input: int
@@ -35,6 +35,34 @@ class Scaled(NamedTuple):
     output: int
     audio_output: int
     image_output: int
+    image: int
+    second: int
+    song: int
+    characters: int
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The dearest rates that a request can meet with input tokens above a threshold, times the model's scale.
+
+    Attributes:
+        above: the threshold.
+        input: of the classes that an input token can fall into which is no sound.
+        any_input: of those of any input token.
+        output: of an output token that is text.
+        audio_output: of one that may be sound.
+        image_output: of one that may be an image.
+        any_output: of one that may be either.
+    """
+
+    above: int
+    input: int
+    any_input: int
+    output: int
+    audio_output: int
+    image_output: int
+    any_output: int
     image: int
     second: int
     song: int
@@ -55,10 +83,9 @@ _FALLBACKS: Mapping[str, tuple[str, ...]] = {
 _UNITS: Mapping[str, str] = {"image": "images", "second": "seconds", "song": "songs", "request": "requests"}
 """Rate name -> usage class, where they differ."""
 
-_COUNTED = tuple(_UNITS.get(name, name) for name in Scaled._fields)
-_TEXT_INPUTS = Scaled._fields.index("audio_input")  # the classes before it are those of input that is no sound
-_REQUEST = Scaled._fields.index("request")
-_REQUESTS = Usage.__struct_fields__.index("requests")
+_COUNTED = tuple(_UNITS.get(name, name) for name in Scaled.__struct_fields__)
+_TEXT_INPUTS = Scaled.__struct_fields__.index("audio_input")  # before it: the classes of input that is no sound
+_REQUEST = Scaled.__struct_fields__.index("request")
 _quantities = attrgetter(*_COUNTED)
 
 
@@ -75,9 +102,8 @@ class PricedModel:
         scale: what the integers of `rates` are multiplied by.
         rates: without any tier.
         tiers: (more input tokens than this, rates), ascending.
-        worst: (more input tokens than this, the dearest of each rate up to there), ascending, the first for 0.
+        worst: for no tier and each further one, ascending.
         shown: per entry of (no tier, *tiers) each class's rate in USD as a text, for `lines`.
-        vectors: per entry of (no tier, *tiers) the rates in the order of Usage's fields, for `cost`.
     """
 
     free: bool
@@ -86,16 +112,26 @@ class PricedModel:
     scale: int
     rates: Scaled
     tiers: tuple[tuple[int, Scaled], ...]
-    worst: tuple[tuple[int, Scaled], ...]
+    worst: tuple[Worst, ...]
     shown: tuple[tuple[str, ...], ...]
-    vectors: tuple[tuple[int, ...], ...]
 
     def cost(self, usage: Usage) -> Nanos:
         """What `usage` costs."""
-        vector = self.vectors[self._rates(usage.input_tokens)[0] if self.tiers else 0]
-        exact = sum(map(mul, astuple(usage), vector))
-        if not usage.requests:
-            exact += vector[_REQUESTS]
+        rates = self._rates(usage.input_tokens)[1] if self.tiers else self.rates
+        exact = usage.input * rates.input + usage.output * rates.output + (usage.requests or 1) * rates.request
+        # Of the other classes a request uses one or two: to ask is cheaper than to multiply and add.
+        if usage.cached_input:
+            exact += usage.cached_input * rates.cached_input
+        if usage.cache_write_5m:
+            exact += usage.cache_write_5m * rates.cache_write_5m
+        if usage.cache_write_1h:
+            exact += usage.cache_write_1h * rates.cache_write_1h
+        if usage.audio_input or usage.audio_output or usage.image_output:
+            exact += usage.audio_input * rates.audio_input
+            exact += usage.audio_output * rates.audio_output + usage.image_output * rates.image_output
+        if usage.images or usage.seconds or usage.songs or usage.characters:
+            exact += usage.images * rates.image + usage.seconds * rates.second
+            exact += usage.songs * rates.song + usage.characters * rates.characters
         return self._rounded(exact)
 
     def ceiling(
@@ -128,7 +164,7 @@ class PricedModel:
         """
         worst = self._worst(input_tokens)
         exact = (
-            input_tokens * _input_rate(worst, audio_in)
+            input_tokens * (worst.any_input if audio_in else worst.input)
             + output_tokens * _output_rate(worst, audio_out, image_out)
             + images * worst.image
             + seconds * worst.second
@@ -147,16 +183,17 @@ class PricedModel:
         audio_out: bool = False,
     ) -> tuple[Nanos, Nanos]:
         """The ceiling of a chat request, and the ceiling of the same with `least_output` output tokens only."""
-        worst = self.worst[0][1] if len(self.worst) == 1 else self._worst(input_tokens)
-        scale = self.scale
-        dearest = _input_rate(worst, True) if audio_in else max(worst[:_TEXT_INPUTS])
-        read = input_tokens * dearest + worst.request
-        rate = worst.output if not audio_out else _output_rate(worst, True, False)
-        least = -(-(read + least_output * rate) // scale)
-        most = least if output_tokens == least_output else -(-(read + output_tokens * rate) // scale)
+        worst = self._worst(input_tokens) if self.tiers else self.worst[0]
+        rate = worst.audio_output if audio_out else worst.output
+        read = input_tokens * (worst.any_input if audio_in else worst.input) + worst.request
+        least = read + least_output * rate
+        most = read + output_tokens * rate
+        if self.scale != 1:
+            least = -(-least // self.scale)
+            most = -(-most // self.scale)
         if most > LARGEST_NANOS:
             most, least = LARGEST_NANOS, min(least, LARGEST_NANOS)
-        return cast("Nanos", most), cast("Nanos", least)
+        return most, least  # type: ignore[return-value]  # a call of Nanos for each would cost as much again
 
     def output_affordable(
         self,
@@ -173,7 +210,8 @@ class PricedModel:
         At most LARGEST_OUTPUT.
         """
         worst = self._worst(input_tokens)
-        left = nanos * self.scale - input_tokens * _input_rate(worst, audio_in) - requests * worst.request
+        left = nanos * self.scale - input_tokens * (worst.any_input if audio_in else worst.input)
+        left -= requests * worst.request
         if left < 0:
             return -1
         rate = _output_rate(worst, audio_out, image_out)
@@ -187,14 +225,14 @@ class PricedModel:
         decimal strings. `cost` is the sum of the shares, rounded up.
         """
         step, rates = self._rates(usage.input_tokens)
-        usd = self.shown[step]
+        usd, nanos = self.shown[step], astuple(rates)
         quantities = _quantities(usage)
         lines: list[dict[str, str | int]] = [
             {
                 "class": _COUNTED[place],
                 "quantity": quantity,
                 "usd": usd[place],
-                "nanos": self._share(quantity * rates[place]),
+                "nanos": self._share(quantity * nanos[place]),
             }
             for place, quantity in enumerate(quantities)
             if quantity and (place != _REQUEST or rates.request)
@@ -219,31 +257,24 @@ class PricedModel:
             step, rates = place, tier
         return step, rates
 
-    def _worst(self, input_tokens: int) -> Scaled:
-        worst = self.worst[0][1]
-        for above, rates in self.worst[1:]:
-            if input_tokens <= above:
+    def _worst(self, input_tokens: int) -> Worst:
+        worst = self.worst[0]
+        for further in self.worst[1:]:
+            if input_tokens <= further.above:
                 break
-            worst = rates
+            worst = further
         return worst
 
     def _rounded(self, exact: int) -> Nanos:
         """Up to a whole nano; never more than 64 bits hold, which no request is worth."""
-        nanos = -(-exact // self.scale)
-        return cast("Nanos", nanos if nanos <= LARGEST_NANOS else LARGEST_NANOS)
+        nanos = exact if self.scale == 1 else -(-exact // self.scale)
+        return nanos if nanos <= LARGEST_NANOS else LARGEST_NANOS  # type: ignore[return-value]  # as in `bounds`
 
 
-def _input_rate(rates: Scaled, audio: bool) -> int:
-    """The dearest class that an input token can fall into."""
-    dearest = max(rates.input, rates.cached_input, rates.cache_write_5m, rates.cache_write_1h)
-    return max(dearest, rates.audio_input) if audio else dearest
-
-
-def _output_rate(rates: Scaled, audio: bool, image: bool) -> int:
-    dearest = rates.output
-    if audio:
-        dearest = max(dearest, rates.audio_output)
-    return max(dearest, rates.image_output) if image else dearest
+def _output_rate(worst: Worst, audio: bool, image: bool) -> int:
+    if image:
+        return worst.any_output if audio else worst.image_output
+    return worst.audio_output if audio else worst.output
 
 
 def compile_price(price: Price, multiplier: Decimal = Decimal(1), condition: Condition | None = None) -> PricedModel:
@@ -255,7 +286,7 @@ def compile_price(price: Price, multiplier: Decimal = Decimal(1), condition: Con
     scaled = [Scaled(*(int(amount * scale) for amount in level)) for level in amounts]
     worst = [scaled[0]]
     for rates in scaled[1:]:
-        worst.append(Scaled(*map(max, worst[-1], rates)))
+        worst.append(Scaled(*map(max, astuple(worst[-1]), astuple(rates))))
     snapshot = _snapshot(price, multiplier, condition)
     return PricedModel(
         free=price.free,
@@ -264,9 +295,8 @@ def compile_price(price: Price, multiplier: Decimal = Decimal(1), condition: Con
         scale=scale,
         rates=scaled[0],
         tiers=tuple(zip(above, scaled[1:], strict=True)),
-        worst=tuple(zip((0, *above), worst, strict=True)),
+        worst=tuple(map(_worst_of, (0, *above), worst)),
         shown=tuple(_shown(rates, price.free) for rates in levels),
-        vectors=tuple(tuple(_rate_by_usage(rates, name) for name in Usage.__struct_fields__) for rates in scaled),
     )
 
 
@@ -292,19 +322,33 @@ def _rate_of(rates: Rates, name: str) -> Decimal:
 
 def _amounts(rates: Rates, multiplier: Fraction) -> list[Fraction]:
     """Nanos per unit of each class, in the order of Scaled."""
-    per_unit = [NANOS_PER_USD // (1_000_000 if name in PER_MILLION else 1) for name in Scaled._fields]
+    per_unit = [NANOS_PER_USD // (1_000_000 if name in PER_MILLION else 1) for name in Scaled.__struct_fields__]
     return [
         Fraction(_rate_of(rates, name)) * multiplier * nanos
-        for name, nanos in zip(Scaled._fields, per_unit, strict=True)
+        for name, nanos in zip(Scaled.__struct_fields__, per_unit, strict=True)
     ]
 
 
-def _rate_by_usage(rates: Scaled, name: str) -> int:
-    return rates[_COUNTED.index(name)] if name in _COUNTED else 0  # reasoning is part of output
+def _worst_of(above: int, dearest: Scaled) -> Worst:
+    text = max(astuple(dearest)[:_TEXT_INPUTS])
+    return Worst(
+        above=above,
+        input=text,
+        any_input=max(text, dearest.audio_input),
+        output=dearest.output,
+        audio_output=max(dearest.output, dearest.audio_output),
+        image_output=max(dearest.output, dearest.image_output),
+        any_output=max(dearest.output, dearest.audio_output, dearest.image_output),
+        image=dearest.image,
+        second=dearest.second,
+        song=dearest.song,
+        characters=dearest.characters,
+        request=dearest.request,
+    )
 
 
 def _shown(rates: Rates, free: bool) -> tuple[str, ...]:
-    return tuple("0" if free else decimal_text(_rate_of(rates, name)) for name in Scaled._fields)
+    return tuple("0" if free else decimal_text(_rate_of(rates, name)) for name in Scaled.__struct_fields__)
 
 
 def _power_of_ten(divisor: int) -> int:

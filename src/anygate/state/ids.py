@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable
 
-_LARGEST_COUNTER = 0xFFF
 _BATCH = 256
-_VARIANT = "89ab"
-_COUNTS = tuple(f"-7{count:03x}-" for count in range(_LARGEST_COUNTER + 1))
+_TAILS = b" ".join(b"-7%03x-vrrr-rrrrrrrrrrrr" % count for count in reversed(range(_BATCH)))  # v, r: to be drawn
+_WIDTH = _TAILS.index(b" ") + 1
+_DIGITS = [place for place, sign in enumerate(_TAILS[:_WIDTH]) if sign in b"vr"]
+_VARIANTS = bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)
 
 
 class RequestIds:
@@ -20,25 +21,35 @@ class RequestIds:
     def __init__(self, clock: Callable[[], float], random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._clock = clock
         self._random_bytes = random_bytes
-        self._tails: list[str] = []  # the random halves, made many at a time
-        self._last_ms = 0
+        self._ms = 0
+        self._until = 0.0  # seconds: the end of the millisecond; as a float it is compared without being converted
         self._head = ""
-        self._counter = 0
+        self._tails: list[str] = []  # the next one last
 
     def __call__(self) -> str:
         """The next id, in the usual 36 characters."""
-        now = int(self._clock() * 1000)
-        if now <= self._last_ms and self._counter < _LARGEST_COUNTER:
-            self._counter += 1
-        else:
-            self._last_ms, self._counter = max(now, self._last_ms + 1), 0
-            text = f"{self._last_ms:012x}"
-            self._head = f"{text[:8]}-{text[8:]}"
-        if not self._tails:
-            self._refill()
-        return self._head + _COUNTS[self._counter] + self._tails.pop()
+        now = self._clock()
+        if now >= self._until or not self._tails:
+            self._advance(now)
+        return self._head + self._tails.pop()
 
-    def _refill(self) -> None:
-        drawn = self._random_bytes(8 * _BATCH)
-        for place in range(0, len(drawn), 8):
-            self._tails.append(_VARIANT[drawn[place] >> 4 & 3] + drawn[place : place + 8].hex("-", 6)[1:])
+    def _advance(self, now: float) -> None:
+        """Enter a later millisecond: that of `now`, or where the counter is used up before it is over, the next."""
+        ms = int(now * 1000)
+        if ms <= self._ms:
+            ms = self._ms + 1
+        self._ms = ms
+        self._until = (ms + 1) / 1000
+        self._head = ms.to_bytes(6, "big").hex("-", -4)
+        if not self._tails:  # else the counter goes on: it orders what one millisecond makes, wherever it begins
+            self._tails = _draw(self._random_bytes(8 * _BATCH))
+
+
+def _draw(drawn: bytes) -> list[str]:
+    """Tails for the next ids; a digit of all of them at a time, for one by one they would cost most of an id."""
+    digits = drawn.hex().encode()
+    tails = bytearray(_TAILS)
+    for number, place in enumerate(_DIGITS):
+        tails[place::_WIDTH] = digits[number::16]
+    tails[_DIGITS[0] :: _WIDTH] = digits[::16].translate(_VARIANTS)
+    return tails.decode().split(" ")
