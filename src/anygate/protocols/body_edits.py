@@ -1,6 +1,5 @@
 """Edits of a JSON body's top-level members in its bytes; everything else travels as it came."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import orjson
@@ -10,7 +9,7 @@ from anygate.protocols.chat_codec import Edits
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.json_spans import Buffer, Edit
 
-_PLAIN_VALUE = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*("[^"\\]*")')
+_BACKSLASH, _COLON, _SPACE = b"\\: "
 
 
 def edit_members(request: ChatRequest, changes: dict[str, bytes], edits: Edits) -> list[bytes | memoryview]:
@@ -38,15 +37,17 @@ def edit_members(request: ChatRequest, changes: dict[str, bytes], edits: Edits) 
 def model_span(request: ChatRequest) -> tuple[int, int]:
     """Where the value of the top-level `model` stands."""
     raw = request.raw
-    if request.spans is None and isinstance(raw, bytes):
-        # Without spans (see chat_request) there is one key of this name, the top-level one. A text may be "model" too,
-        # but no colon follows it; a name with an escape in it is not found here.
+    if request.spans is None and type(raw) is bytes:
+        # Without spans (see chat_request) the top-level key is there once, but a text, or a key deeper down, may be "model"
+        # too, or end so behind an escaped quote. The first member is that key; else it must be the only place.
         start = raw.find(b'"model"')
-        while start >= 0:
-            value = _PLAIN_VALUE.match(raw, start + 7)
-            if value is not None:
-                return value.span(1)
-            start = raw.find(b'"model"', start + 7)
+        alone = next(iter(request.document)) == "model" or raw.find(b'"model"', start + 7) < 0
+        if start > 0 and alone and raw[start - 1] != _BACKSLASH and raw[start + 7] == _COLON:
+            start += 9 if raw[start + 8] == _SPACE else 8
+            text = orjson.dumps(request.model)
+            end = start + len(text)
+            if raw[start:end] == text:
+                return start, end
     span = next(member for member in _spans(request) if member.name == "model")
     return span.value_start, span.value_end
 

@@ -73,7 +73,7 @@ class StreamFilter(Protocol):
         ...
 
 
-class Edits(NamedTuple):
+class Edits(msgspec.Struct, frozen=True, gc=False):
     """The closed list of edits that a native request may get.
 
     Attributes:

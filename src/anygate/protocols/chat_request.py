@@ -4,8 +4,7 @@ Gateway and upstream must never read different requests, so a repeated key is re
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import msgspec
 import orjson
@@ -16,10 +15,7 @@ from anygate.protocols.json_spans import Buffer
 
 SMALL_BYTES = 1 << 16
 LARGEST_LIMIT = 1 << 31
-_QUOTED = {
-    name: b'"%b"' % name.encode()
-    for name in ("model", "messages", "stream", "stream_options", "temperature", "max_tokens", "tools", "top_p")
-}
+LONGEST_MODEL = 512
 _TOO_DEEP = f"The body is nested deeper than {json_spans.MAX_DEPTH} levels"
 
 
@@ -63,54 +59,45 @@ class ChatRequest(msgspec.Struct):
         return value if isinstance(value, str) else ""
 
 
-class FlatTurns(NamedTuple):
-    """Turns that are nothing but a role and a text each.
-
-    Attributes:
-        text_bytes: UTF-8 bytes of the texts.
-        continued: an assistant has spoken.
-    """
-
-    text_bytes: int
-    continued: bool
-
-
-Read = tuple[dict[str, Any], list[json_spans.Member] | None, FlatTurns | None]
-
-
 def decode_object(raw: Buffer) -> tuple[dict[str, Any], list[json_spans.Member] | None]:
     """A JSON object whose top-level keys are each there once, and their spans if they had to be found for that.
 
     Raises:
-        InvalidRequest: not JSON, not UTF-8, no object, nested too deep, or a key twice that gateway and upstream could
-            read differently.
+        InvalidRequest: as `load_body` and `check_keys`.
     """
-    document, spans, _ = decode_turns(raw)
-    return document, spans
+    document = load_body(raw)
+    return document, check_keys(raw, document)
 
 
-def decode_turns(raw: Buffer) -> Read:
-    """The same of an object that may hold `messages`, and what was learned of them if they are flat.
+def load_body(raw: Buffer) -> dict[str, Any]:
+    """The JSON object that a body is; of keys that are there twice it holds the last.
 
     Raises:
-        InvalidRequest: as in `decode_object`.
+        InvalidRequest: not JSON, not UTF-8 or no object.
     """
     try:
-        loaded: Any = orjson.loads(raw if isinstance(raw, bytes) else memoryview(raw))
+        document: Any = orjson.loads(raw if type(raw) is bytes else memoryview(raw))
     except orjson.JSONDecodeError as error:
         if "depth" in error.msg or "recursion" in error.msg.lower():
             raise InvalidRequest(_TOO_DEEP) from None
         raise InvalidRequest(f"The body is not valid JSON: {error.msg} (at character {error.pos})") from None
-    if type(loaded) is not dict:
+    if type(document) is not dict:
         raise InvalidRequest("The body must be a JSON object")
-    document = cast("dict[str, Any]", loaded)
-    if type(raw) is bytes and len(raw) <= SMALL_BYTES:
-        messages = document.get("messages")
-        flat = _read_flat(cast("list[Any]", messages)) if type(messages) is list else None
-        if flat is not None and _has_no_repeats(raw, document):
-            return document, None, flat
-        if _plain(raw, document):
-            return document, None, None
+    return cast("dict[str, Any]", document)
+
+
+def check_keys(raw: Buffer, document: dict[str, Any]) -> list[json_spans.Member] | None:
+    """Where the body's members are, if that had to be found out to check their keys; None: each is there once for sure.
+
+    Args:
+        raw: the body.
+        document: what `load_body` read of it.
+
+    Raises:
+        InvalidRequest: nested too deep, or a key twice that gateway and upstream could read differently.
+    """
+    if type(raw) is bytes and len(raw) <= SMALL_BYTES and _is_as_written(raw, document):
+        return None
     try:
         spans = json_spans.members(raw)
     except json_spans.TooDeep:
@@ -119,71 +106,38 @@ def decode_turns(raw: Buffer) -> Read:
     if isinstance(document.get("stream_options"), dict):
         inner = next(member for member in spans if member.name == "stream_options")
         _refuse_repeats([member.name for member in json_spans.members(raw, inner.value_start)], "stream_options.")
-    return document, spans, None
+    return spans
 
 
-_role_of, _content_of = itemgetter("role"), itemgetter("content")
+def _is_as_written(raw: bytes, document: dict[str, Any]) -> bool:
+    """A quick yes for most bodies: but for spaces the text is what we would write of the object that was read.
 
-
-def _read_flat(messages: list[Any]) -> FlatTurns | None:
-    """Turns of a role and a text, read in a few sweeps of C; None: they are others. `_has_no_repeats` sees what else is there."""
-    try:
-        roles = list(map(_role_of, messages))
-        text = "".join(map(_content_of, messages))
-        "".join(roles)
-    except (KeyError, TypeError):
-        return None
-    return FlatTurns(len(text) if text.isascii() else len(text.encode()), "assistant" in roles)
-
-
-_PLAIN_OPTIONS = frozenset({"include_usage", "include_obfuscation"})
-
-
-def _has_no_repeats(raw: bytes, document: dict[str, Any]) -> bool:
-    """A quick yes for a document with flat turns: it has no more quotes than its known keys and strings need.
-
-    A quote inside a string stands behind a backslash, or is written by its number. All others begin or
-    end a key or a string, so a key that is there twice, however it is spelled, or one more key in a turn, brings two too
-    many.
+    Then reading it has lost nothing: neither a key, at whatever depth, nor how one was spelled.
     """
-    quotes = raw.count(b'"')
-    if b"\\" in raw:
-        if b"\\\\" in raw:  # the quote behind it may be a string's end
-            return False
-        quotes -= raw.count(b'\\"')
-    kinds = list(map(type, document.values()))
-    strings = len(kinds) + kinds.count(str) + 4 * len(document["messages"])
-    if kinds.count(list) != 1:
+    try:
+        written = orjson.dumps(document)
+    except orjson.JSONEncodeError:  # too deep
         return False
-    if dict in kinds:
-        options = document.get("stream_options")
-        if kinds.count(dict) != 1 or type(options) is not dict:
-            return False
-        options = cast("dict[str, Any]", options)
-        inner = list(map(type, options.values()))
-        if inner.count(bool) != len(inner) or not _PLAIN_OPTIONS.issuperset(options):
-            return False
-        strings += len(inner)
-    return quotes == 2 * strings
+    return (raw == written or msgspec.json.format(raw, indent=-1) == written) and json_spans.shallow(document)
 
 
-def _plain(raw: bytes, document: Mapping[str, Any]) -> bool:
-    """A quick yes: shallow, each key stands once in the bytes and none can hide behind an escape. No: look closer."""
-    if raw.find(b"\\") >= 0 and b"\\u" in raw:  # one byte is found at the speed of memchr
-        return False
-    count = raw.count
-    nested = False
-    for name, value in document.items():
-        if count(_QUOTED.get(name) or b'"%b"' % name.encode()) != 1:
-            return False
-        if type(value) is dict or type(value) is list:
-            nested = True
-    if nested and not json_spans.surely_shallow(raw) and not json_spans.shallow(document):
-        return False
-    options = document.get("stream_options")
-    if isinstance(options, dict):
-        return all(count(b'"%b"' % name.encode()) == 1 for name in cast("dict[str, Any]", options))
-    return True
+def has_only(strings: int, raw: bytes, document: dict[str, Any]) -> bool:
+    """A quick yes for a shallow body that holds so many keys and texts: there are no more, so no key is there twice.
+
+    Quotes begin and end them. One inside a text stands behind a backslash, or is written by its number; so a key that
+    is there twice, however it is spelled, brings two too many.
+
+    Args:
+        strings: all keys and texts that `document` holds.
+        raw: the body, not larger than SMALL_BYTES.
+        document: what `load_body` read of it.
+    """
+    if raw.find(b"\\") < 0:
+        return raw.count(b'"') == 2 * strings
+    if raw == orjson.dumps(document):  # texts of several lines, as SDKs write them
+        return True
+    # The quote behind two backslashes may be a text's end.
+    return b"\\\\" not in raw and raw.count(b'"') - raw.count(b'\\"') == 2 * strings
 
 
 def _refuse_repeats(names: Sequence[str], prefix: str) -> None:
@@ -213,8 +167,8 @@ def read_model(document: Mapping[str, Any]) -> str:
     model = document.get("model")
     if not isinstance(model, str) or not model:
         raise InvalidRequest("`model` must be the name of a model", param="model")
-    if len(model) > 512:
-        raise InvalidRequest("`model` is longer than 512 characters", param="model")
+    if len(model) > LONGEST_MODEL:
+        raise InvalidRequest(f"`model` is longer than {LONGEST_MODEL} characters", param="model")
     return model
 
 

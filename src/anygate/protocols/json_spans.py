@@ -4,9 +4,9 @@ The text must already have been parsed by a real parser: here only positions are
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from mmap import mmap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 
@@ -62,6 +62,15 @@ def surely_shallow(raw: bytes) -> bool:
 
 def shallow(value: Any) -> bool:
     """Is a parsed object or array nested no deeper than MAX_DEPTH?"""
+    found: list[Any] = [value]
+    for outer in found:
+        for inner in cast("Iterable[Any]", outer.values() if type(outer) is dict else outer):
+            if type(inner) is dict or type(inner) is list:
+                found.append(inner)
+        if len(found) > MAX_DEPTH:
+            break
+    else:
+        return True  # too few to be that deep
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [

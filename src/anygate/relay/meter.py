@@ -20,10 +20,12 @@ class Meter:
 
     Attributes:
         is_sse: it is a stream, of events or (Gemini) of an array's elements.
-        encoded: it has a content coding (its bytes travel as they are).
+        encoded: it has a content coding (its bytes travel as they are). Of a plain answer this is known once `readable` was
+            asked.
         blind: the coding cannot be looked into.
         followed: somebody else reads the stream; `feed` only counts its bytes.
         seen_bytes: of a stream, without its coding; its text is never more than that.
+        observed: what a complete plain answer says of itself, once `readable` was asked.
     """
 
     __slots__ = (
@@ -31,13 +33,14 @@ class Meter:
         "_coding",
         "_decoder",
         "_due_bytes",
-        "_observed",
+        "_headers",
         "_observer",
         "_tail",
         "blind",
         "encoded",
         "followed",
         "is_sse",
+        "observed",
         "seen_bytes",
     )
 
@@ -53,21 +56,32 @@ class Meter:
         """
         kind = value_of(headers, b"content-type")
         # An upstream that names no type has answered what it was asked for.
-        self.is_sse = status == 200 and (
-            kind[:17].lower() == b"text/event-stream" or (stream and (not kind or (array and b"json" in kind)))
+        self.is_sse = (
+            status == 200
+            and (kind != b"application/json" or array)
+            and (kind[:17].lower() == b"text/event-stream" or (stream and (not kind or (array and b"json" in kind))))
         )
-        coding = value_of(headers, b"content-encoding").strip().lower()
-        self.encoded = bool(coding) and coding != b"identity"
         self._codec = codec
-        self._coding = coding
-        self._decoder = Decompressor(coding) if self.encoded else None
-        self.blind = self._decoder is not None and self._decoder.broken
-        self._observer = codec.observer() if self.is_sse else None
-        self._observed: Observed | None = None
+        self._headers = headers
+        self.encoded = self.blind = False
+        self._decoder: Decompressor | None = None
+        self._observer: Observer | None = None
+        if self.is_sse:
+            self._observer = codec.observer()
+            self._find_coding()
+        self.observed: Observed | None = None
         self._tail = b""
         self.seen_bytes = 0
         self.followed = False
         self._due_bytes = 0
+
+    def _find_coding(self) -> None:
+        coding = value_of(self._headers, b"content-encoding").strip().lower()
+        if coding and coding != b"identity":
+            self.encoded = True
+            self._coding = coding
+            self._decoder = Decompressor(coding)
+            self.blind = self._decoder.broken
 
     def follow(self, observer: Observer) -> None:
         """Believe an observer who sees the whole stream, from its beginning, as another reads it."""
@@ -122,10 +136,13 @@ class Meter:
 
     def readable(self, body: bytes) -> bool:
         """Is the complete plain answer one that a client can read? (A coding that we do not know is left to the client.)"""
-        if self.blind:
+        self.observed = self._codec.observe_answer(body)
+        if self.observed is not None:
             return True
-        self._observed = self._codec.observe_answer(self._decode(body))
-        return self._observed is not None or self.blind
+        self._find_coding()
+        if self.encoded and not self.blind:
+            self.observed = self._codec.observe_answer(self._decode(body))
+        return self.observed is not None or self.blind
 
     def empty(self) -> bool:
         """Did a complete stream hold not a single chunk that can be read?"""
@@ -142,7 +159,7 @@ class Meter:
 
     def lone_error(self) -> Mapping[str, Any] | None:
         """The error of a complete plain answer that holds nothing else."""
-        observed = self._observed
+        observed = self.observed
         if observed is None or observed.error is None or observed.usage is not None or observed.text_bytes:
             return None
         return observed.error
@@ -150,7 +167,7 @@ class Meter:
     @property
     def error(self) -> Mapping[str, Any] | None:
         """The error that a complete plain answer names."""
-        return self._observed.error if self._observed is not None else None
+        return self.observed.error if self.observed is not None else None
 
     def result(self, size: int) -> tuple[Usage | None, int]:
         """The reported usage, or None and the bytes of text that were delivered.
@@ -158,13 +175,15 @@ class Meter:
         Args:
             size: bytes of the answer; they stand for its text where it cannot be looked into.
         """
-        observer, observed = self._observer, self._observed
-        if observer is not None:
-            observer.finish()
-            return observer.usage, size if self.blind else observer.text_bytes
+        observer, observed = self._observer, self.observed
         if observed is not None:
             return observed.usage, observed.text_bytes
-        return self._codec.observe_tail(self._tail), size
+        if observer is None:
+            return self._codec.observe_tail(self._tail), size
+        observer.finish()
+        if observer.usage is not None:
+            return observer.usage, 0  # nobody asks for the text, and to count it is dear
+        return None, size if self.blind else observer.text_bytes
 
     def decoded(self, body: bytes) -> bytes:
         """A complete plain answer without its content coding."""

@@ -127,7 +127,7 @@ def edit_request(request: ChatRequest, edits: Edits) -> list[bytes | memoryview]
         name = spelled.get(CONFIG, CONFIG)
         changes[name] = _limited(request, name, edits.limit)
     sets = {spelled.get(camel(name), name): value for name, value in edits.set_body.items()}
-    return edit_members(request, changes, edits._replace(model=request.model, set_body=sets, drop_body=drop))
+    return edit_members(request, changes, Edits(request.model, set_body=sets, drop_body=drop))
 
 
 def _limited(request: ChatRequest, name: str, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.lenient_json import last_object, load, load_object, unwrap
 from anygate.protocols.openai_chat.text import holds_media, text_of_choices
-from anygate.protocols.openai_chat.usage import decode_usage
+from anygate.protocols.openai_chat.usage import Figures, classes, decode_usage
 from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 
 __all__ = [
@@ -37,14 +37,21 @@ KEPT_BYTES = 128 * 1024
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """A longer line or event is not looked into (its bytes still travel)."""
 
+_USAGE = b'"usage"'
 _REAL_USAGE = re.compile(rb'"usage"\s*:\s*(?!null)')
 _MARKS = (b'"error"', b'"x_groq"', b"\ndata: [")
-_MOST_PLAIN = 1 << 30  # tokens; more are looked at closely
 _STREAM_STARTS = (b"data:", b":", b"event:", b"id:", b"retry:")
 
 
+class _Usual(msgspec.Struct, gc=False):
+    """The parts of a plain answer that money needs, as most have them; everything else is skipped unread."""
+
+    usage: Figures | None = None
+    error: Any = None
+
+
 class _Head(msgspec.Struct):
-    """The parts of a plain answer that money needs; everything else is skipped unread."""
+    """The same of an answer that has them otherwise."""
 
     usage: dict[str, Any] | None = None
     error: Any = None
@@ -78,12 +85,16 @@ class _TextChoice(msgspec.Struct, gc=False):
 
 
 class _TextChunk(msgspec.Struct, gc=False):
-    """A chunk as most are."""
+    """A chunk as most are: it has nothing but text."""
 
     choices: list[_TextChoice]
+    usage: None = None
+    error: None = None
+    x_groq: None = None
 
 
 _decode_texts = msgspec.json.Decoder(list[_TextChunk]).decode
+_decode_usual = msgspec.json.Decoder(_Usual).decode
 _decode_head = msgspec.json.Decoder(_Head).decode
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -95,6 +106,17 @@ def observe_answer(body: bytes) -> Observed | None:
     A JSON answer wrapped in base64, as some cloud gateways hand on, is unwrapped to be observed; such a wrapped one passes
     even where its text was cut off.
     """
+    try:
+        usual = _decode_usual(body)
+    except _UNREADABLE:
+        return _observe_closely(body)
+    figures = usual.usage
+    if figures is None or not (figures.prompt_tokens or figures.completion_tokens or figures.total_tokens):
+        return _observe_closely(body)
+    return Observed(classes(figures), 0, _error(usual.error) if usual.error else None)
+
+
+def _observe_closely(body: bytes) -> Observed | None:
     try:
         head = _decode_head(body)
     except _UNREADABLE:
@@ -133,9 +155,10 @@ def decode_error(body: bytes) -> Mapping[str, Any] | None:
 class StreamObserver:
     """Reads usage and counts delivered text of an SSE stream, whatever its blocks' boundaries.
 
-    `feed` costs a list append. What has come is sifted FLUSH_BYTES at a time: events that hold nothing but text are kept
-    unread, for with the usage at the end nobody asks for their text. Events may be spread over several data lines, or not
-    be parted by empty lines; a whole stream in base64 is unwrapped.
+    `feed` costs a list append. From the first token on what comes is kept unread, KEPT_BYTES at the most: at the end the
+    last usage tells all, and nobody asks for the text before it (nor for an error: one that ends a stream is found, for
+    then no usage comes). Events may be spread over several data lines, or not be parted by empty lines; a whole stream in
+    base64 is unwrapped.
     """
 
     __slots__ = (
@@ -156,15 +179,15 @@ class StreamObserver:
     )
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []
+        self._pending: list[bytes] = []  # since the last flush
         self._pending_bytes = 0
+        self._unread: list[bytes] = []  # before it, since the first token
+        self._unread_bytes = 0
         self._line: list[bytes] = []  # the beginning of a line whose end has not come
         self._line_bytes = 0
         self._skipping = False  # inside a line too long to be kept
         self._event_lines: list[bytes] = []  # data lines that are no JSON by themselves
         self._event_bytes = 0
-        self._unread: list[bytes] = []  # whole plain events
-        self._unread_bytes = 0
         self._text_bytes = 0
         self.usage: Usage | None = None
         self.chunks_seen = False  # an event that can be read has come
@@ -175,7 +198,7 @@ class StreamObserver:
     def text_bytes(self) -> int:
         """UTF-8 bytes of generated text in the complete lines of the last `flush`."""
         if self._unread:
-            self._count_texts()
+            self._read_unread()
         return self._text_bytes
 
     def feed(self, block: bytes) -> bool:
@@ -185,10 +208,54 @@ class StreamObserver:
         return self._pending_bytes >= FLUSH_BYTES
 
     def flush(self) -> None:
-        """Sift every complete line that has come."""
+        """Look into every complete line that has come, or keep it until somebody asks."""
         data = b"".join(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
+        if not self.tokens_seen:
+            self._read(data)
+            return
+        self._unread.append(data)
+        self._unread_bytes += len(data)
+        if self._unread_bytes > KEPT_BYTES:
+            self._read_unread()
+
+    def finish(self) -> None:
+        """The stream is over: look into what is left, a last line without an end too."""
+        self.feed(b"\n\n")
+        self.flush()
+        if self._unread and not self._find_usage():
+            self._read_unread()
+
+    def _find_usage(self) -> bool:
+        """Read the last usage alone, if it is a whole event of one line; False: everything has to be read."""
+        if self._event_lines or self._skipping:
+            return False
+        data = b"".join((*self._line, *self._unread))
+        self._line.clear()
+        self._line_bytes = 0
+        self._unread[:] = (data,)
+        place = data.rfind(_USAGE)
+        if place < 0:
+            return self.usage is not None
+        start, end = data.rfind(b"\n\n", 0, place), data.find(b"\n\n", place)
+        event = data[start + 2 if start >= 0 else 0 : end]
+        if end < 0 or not event.startswith(b"data: {") or b"\n" in event or len(event) > MAX_EVENT_BYTES:
+            return False
+        observed = observe_answer(event[6:])
+        if observed is None or observed.usage is None:
+            return False
+        self.usage = observed.usage
+        return True
+
+    def _read_unread(self) -> None:
+        data = b"".join(self._unread)
+        self._unread.clear()
+        self._unread_bytes = 0
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Look into every complete line."""
         end = data.rfind(b"\n") + 1
         if not end and (b"\r" in data or (self._line and self._line[-1].endswith(b"\r"))):
             # Lines may end in a lone CR; one at the very end may be half of a CRLF.
@@ -203,7 +270,7 @@ class StreamObserver:
         self._line.clear()
         self._line_bytes = 0
         if self.tokens_seen and not self._event_lines and not self._skipping:
-            whole = self._keep_plain(whole.lstrip(b"\n"))
+            whole = self._count_texts(whole.lstrip(b"\n"))
         self._read_lines(whole)
         if end < len(data):
             self._keep(data[end:])
@@ -218,45 +285,20 @@ class StreamObserver:
             elif self._event_lines:
                 self._end_event()
 
-    def _keep_plain(self, whole: bytes) -> bytes:
-        """Put events that hold neither usage nor an error aside; gives the rest, from the first that does.
-
-        What this takes for plain and is not (keys spelled with escapes) is read after all where no usage has come.
-        """
-        marks = [place for place in map(whole.find, _MARKS) if place >= 0]
-        if b'"usage"' in whole and (usage := _REAL_USAGE.search(whole)) is not None:
-            marks.append(usage.start())
-        cut = whole.rfind(b"\n\n", 0, min(marks) + 1 if marks else len(whole)) + 2
-        if not 2 < cut <= MAX_EVENT_BYTES or not whole.startswith(b"data: {"):
+    def _count_texts(self, whole: bytes) -> bytes:
+        """Count the text of plain events together; gives the rest, from the first that holds usage or an error."""
+        cut = whole.rfind(b"\n\n") + 2
+        size = _text_of_plain(whole[:cut])
+        if size is None:
+            marks = [place for place in map(whole.find, _MARKS) if place >= 0]
+            if _USAGE in whole and (usage := _REAL_USAGE.search(whole)) is not None:
+                marks.append(usage.start())
+            cut = whole.rfind(b"\n\n", 0, min(marks) + 1 if marks else len(whole)) + 2
+            size = _text_of_plain(whole[:cut])
+        if size is None:
             return whole
-        plain = whole[:cut]
-        self._unread.append(plain)
-        self._unread_bytes += cut
-        if self._unread_bytes > KEPT_BYTES:
-            self._count_texts()
+        self._text_bytes += size
         return whole[cut:]
-
-    def _count_texts(self) -> None:
-        unread, self._unread = self._unread, []
-        self._unread_bytes = 0
-        # What was found behind them stays, and so does an event that is under way.
-        usage, error, lines, line_bytes = self.usage, self.error, self._event_lines, self._event_bytes
-        self._event_lines = []
-        for whole in unread:
-            size = _text_of_plain(whole)
-            if size is None:
-                self._read_lines(whole)
-            else:
-                self._text_bytes += size
-        self.usage, self.error = usage or self.usage, error or self.error
-        self._event_lines, self._event_bytes = lines, line_bytes
-
-    def finish(self) -> None:
-        """The stream is over: look into what is left, a last line without an end too."""
-        self.feed(b"\n")
-        self.flush()
-        if self._event_lines:
-            self._end_event()
 
     def _keep(self, part: bytes) -> None:
         if self._skipping or not part:
@@ -328,7 +370,9 @@ class StreamObserver:
 
 
 def _text_of_plain(events: bytes) -> int | None:
-    """UTF-8 bytes of the text in events, read together; None: they are not all of one line and of the usual shape."""
+    """UTF-8 bytes of the text in events, read together; None: they are not all of one line and nothing but text."""
+    if not events.startswith(b"data: {") or len(events) > MAX_EVENT_BYTES:
+        return None
     try:
         chunks = _decode_texts(b"[%b]" % events[6:-2].replace(b"\n\ndata: ", b","))
     except _UNREADABLE:
@@ -344,17 +388,6 @@ def _usage_of(usage: Mapping[str, Any] | None, x_groq: Any) -> Usage | None:
         usage = _mapping(cast("dict[str, Any]", x_groq).get("usage"))
     if not usage:
         return None
-    if len(usage) == 3:  # the plain case: no classes inside classes
-        get = usage.get
-        prompt, completion, total = get("prompt_tokens"), get("completion_tokens"), get("total_tokens")
-        if (
-            type(prompt) is int
-            and type(completion) is int
-            and 0 <= prompt <= _MOST_PLAIN
-            and 0 <= completion <= _MOST_PLAIN
-            and total == prompt + completion
-        ):
-            return Usage(prompt, output=completion)
     return decode_usage(usage)
 
 

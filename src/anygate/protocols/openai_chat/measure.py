@@ -6,7 +6,6 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
-from anygate.protocols.chat_request import FlatTurns
 
 _TEXTS = frozenset({"tools", "functions", "response_format", "prediction"})
 _MEDIA_KINDS = {
@@ -21,21 +20,40 @@ _MEDIA_KINDS = {
 }
 
 
-def measure(
-    document: Mapping[str, Any], messages: Sequence[Any], flat: FlatTurns | None = None
-) -> tuple[int, dict[str, int], bool]:
+def measure_flat(messages: Any) -> tuple[int, bool] | None:
+    """UTF-8 bytes of a list of turns that are nothing but a role and a text each, and whether an assistant has spoken.
+
+    None: it is no list, or some turns are others.
+    """
+    if type(messages) is not list:
+        return None
+    total = 0
+    continued = False
+    try:
+        for message in cast("list[Any]", messages):
+            role, text = message["role"], message["content"]
+            if type(role) is not str or type(text) is not str or len(message) != 2:
+                return None
+            total += len(text) if text.isascii() else len(text.encode())
+            if role == "assistant":
+                continued = True
+    except (KeyError, TypeError):
+        return None
+    return total, continued
+
+
+def measure(document: Mapping[str, Any], messages: Sequence[Any]) -> tuple[int, dict[str, int], bool]:
     """UTF-8 bytes of everything that becomes input, media parts by kind, and whether an assistant has spoken.
 
     Args:
         document: the request.
         messages: its turns.
-        flat: what is known of them already.
 
     Raises:
         InvalidRequest: an entry of `messages` is no object.
     """
     media: dict[str, int] = {}
-    total, continued = flat or _measure_turns(messages, media)
+    total, continued = _measure_turns(messages, media)
     if not _TEXTS.isdisjoint(document):
         for name in _TEXTS.intersection(document):
             if document[name] is not None:
@@ -43,7 +61,7 @@ def measure(
     return total, media, continued
 
 
-def _measure_turns(messages: Sequence[Any], media: dict[str, int]) -> FlatTurns:
+def _measure_turns(messages: Sequence[Any], media: dict[str, int]) -> tuple[int, bool]:
     total = 0
     continued = False
     for message in messages:
@@ -56,7 +74,7 @@ def _measure_turns(messages: Sequence[Any], media: dict[str, int]) -> FlatTurns:
             total += _measure_message(message, media)
         if message.get("role") == "assistant":
             continued = True
-    return FlatTurns(total, continued)
+    return total, continued
 
 
 def _measure_message(message: Mapping[str, Any], media: dict[str, int]) -> int:

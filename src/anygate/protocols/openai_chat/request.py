@@ -5,19 +5,57 @@ Source: https://platform.openai.com/docs/api-reference/chat/create (2026-11-20).
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
+import msgspec
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.body_edits import edit_members, model_span
 from anygate.protocols.chat_codec import Edits
-from anygate.protocols.chat_request import SMALL_BYTES, ChatRequest, count_field, decode_turns, read_model, read_stream
+from anygate.protocols.chat_request import (
+    LARGEST_LIMIT,
+    LONGEST_MODEL,
+    SMALL_BYTES,
+    ChatRequest,
+    check_keys,
+    count_field,
+    has_only,
+    load_body,
+    read_model,
+    read_stream,
+)
 from anygate.protocols.json_spans import Buffer
-from anygate.protocols.openai_chat.measure import measure
+from anygate.protocols.openai_chat.measure import measure, measure_flat
 
 LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 MAX_CHOICES = 128
+
+
+_Limit = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_LIMIT)]
+
+
+class _Options(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class _Usual(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A request as most are: turns, switches and numbers. Besides the turns its texts are `model` and `user`."""
+
+    model: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MODEL)]
+    messages: Any  # a list, if `measure_flat` says so
+    stream: bool | None = None
+    max_tokens: _Limit | None = None
+    max_completion_tokens: _Limit | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stream_options: _Options | None = None
+    n: Literal[1] | None = None
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    user: str | None = None
 
 
 def read_request(raw: Buffer) -> ChatRequest:
@@ -27,7 +65,12 @@ def read_request(raw: Buffer) -> ChatRequest:
         InvalidRequest: not JSON, not UTF-8, nested too deep, a key twice that gateway and upstream could
             read differently, or a field that we read has a wrong type.
     """
-    document, spans, flat = decode_turns(raw)
+    document = load_body(raw)
+    if "tools" not in document and type(raw) is bytes and len(raw) <= SMALL_BYTES:
+        request = _read_usual(raw, document)
+        if request is not None:
+            return request
+    spans = check_keys(raw, document)
     model = read_model(document)
     get = document.get
     turns = get("messages")
@@ -37,7 +80,7 @@ def read_request(raw: Buffer) -> ChatRequest:
     limit_fields, limit = _limit(document)
     options = get("stream_options")
     modalities = get("modalities")
-    text_bytes, media, continued = measure(document, messages, flat)
+    text_bytes, media, continued = measure(document, messages)
     return ChatRequest(
         raw=raw,
         document=document,
@@ -53,6 +96,47 @@ def read_request(raw: Buffer) -> ChatRequest:
         continued=continued,
         opening=messages,
         spans=spans,
+    )
+
+
+def _read_usual(raw: bytes, document: dict[str, Any]) -> ChatRequest | None:
+    """The same in a few steps, of a request as most are; None: it is another, or has to be looked at closely."""
+    try:
+        usual = msgspec.convert(document, _Usual)
+    except msgspec.ValidationError:
+        return None
+    messages = usual.messages
+    flat = measure_flat(messages)
+    if flat is None:
+        return None
+    strings = len(document) + 4 * len(messages) + (1 if usual.user is None else 2)
+    if usual.stream_options is not None:
+        strings += len(document["stream_options"])
+    if not has_only(strings, raw, document):
+        return None
+    newer, older = usual.max_completion_tokens, usual.max_tokens
+    limit_fields: tuple[str, ...]
+    if newer is None:
+        limit, limit_fields = older, () if older is None else ("max_tokens",)
+    elif older is None:
+        limit, limit_fields = newer, ("max_completion_tokens",)
+    else:
+        limit, limit_fields = max(newer, older), LIMIT_FIELDS
+    text_bytes, continued = flat
+    return ChatRequest(
+        raw=raw,
+        document=document,
+        model=usual.model,
+        stream=usual.stream is True,
+        choices=1,
+        limit=limit or None,
+        limit_fields=limit_fields,
+        include_usage=usual.stream_options is not None and usual.stream_options.include_usage is True,
+        audio_output=False,
+        text_bytes=text_bytes,
+        media={},
+        continued=continued,
+        opening=messages,
     )
 
 
@@ -87,42 +171,39 @@ def read_include_usage(options: Any) -> bool:
 
 def edit_request(request: ChatRequest, edits: Edits) -> list[bytes | memoryview]:
     """The bytes for the upstream, in pieces: the client's own but for a closed list of edits."""
-    model, limit, limit_field, include_usage, set_body, drop_body = edits
-    raw = request.raw
-    plain = limit is None or (not request.limit_fields and limit_field not in request.document)
-    if (
-        plain
-        and not include_usage
-        and not set_body
-        and not drop_body
-        and type(raw) is bytes
-        and len(raw) <= SMALL_BYTES
-    ):
-        return [_edit_usual(request, raw, model, limit, limit_field)]
+    if not edits.set_body and not edits.drop_body and (usual := _edit_usual(request, edits)) is not None:
+        return usual
     changes: dict[str, bytes] = {}
-    if include_usage and not request.include_usage:
+    if edits.include_usage and not request.include_usage:
         options = request.document.get("stream_options")
         changes["stream_options"] = orjson.dumps({**(options or {}), "include_usage": True})
-    if limit is not None:
-        kept = [name for name in request.limit_fields if name not in drop_body]
-        for name in kept or [limit_field]:
-            changes[name] = b"%d" % limit
+    if edits.limit is not None:
+        kept = [name for name in request.limit_fields if name not in edits.drop_body]
+        for name in kept or [edits.limit_field]:
+            changes[name] = b"%d" % edits.limit
     return edit_members(request, changes, edits)
 
 
-def _edit_usual(request: ChatRequest, raw: bytes, model: str, limit: int | None, limit_field: str) -> bytes:
-    """The edits of most requests, a new model name and a limit that the client did not name, in one go."""
-    inserted = b"" if limit is None else b'"%b":%d,' % (limit_field.encode(), limit)
-    if model == request.model:
-        if not inserted:
-            return raw
-        start = raw.find(b"{") + 1
-        return b"".join((raw[:start], inserted, raw[start:]))
+def _edit_usual(request: ChatRequest, edits: Edits) -> list[bytes | memoryview] | None:
+    """The edits of most requests: another model, and new members in front of all others. None: something else is asked."""
+    raw = request.raw
+    if type(raw) is not bytes or len(raw) > SMALL_BYTES:
+        return None
+    new = b""
+    if edits.include_usage and not request.include_usage:
+        if "stream_options" in request.document:
+            return None
+        new = b'"stream_options":{"include_usage":true},'
+    if edits.limit is not None:
+        if request.limit_fields or edits.limit_field in request.document:
+            return None
+        new += b'"%b":%d,' % (edits.limit_field.encode(), edits.limit)
+    start = raw.find(b"{") + 1 if new else 0
+    front = [raw[:start], new] if new else []
+    if edits.model == request.model:
+        return [*front, raw[start:]]
     first, last = model_span(request)
-    if not inserted:
-        return b"".join((raw[:first], orjson.dumps(model), raw[last:]))
-    start = raw.find(b"{") + 1
-    return b"".join((raw[:start], inserted, raw[start:first], orjson.dumps(model), raw[last:]))
+    return [*front, raw[start:first], orjson.dumps(edits.model), raw[last:]]
 
 
 def _choices(document: Mapping[str, Any]) -> int:

@@ -228,3 +228,26 @@ def test_a_mapped_body_is_sliced_and_not_read_into_memory():
         assert b"".join(whole) == raw
         assert b"".join(pieces) == raw.replace(b'"m"', b'"b"')
         assert all(piece.obj is mapped for piece in pieces if isinstance(piece, memoryview))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a\\"model":"m","messages":[{"role":"user","content":"x"}],"model":"m"}',
+        b'{"messages":[{"role":"user","content":"x"}],"a\\"model":"m","model":"m"}',
+        b'{"messages":[{"role":"user","content":"x"}],"a\\"model":"m","mod\\u0065l":"m"}',
+        b'{"messages":[{"role":"user","content":"x","model":"m"}],"model":"m"}',
+        b'{"model": "m", "messages":[{"role":"user","content":"x","model":"m"}],"tools":[{"model":"m"}]}',
+        b'{"tools":[{"model":"m"}],"model":"m","messages":[]}',
+        b'{"model":"m\\\\","messages":[{"role":"user","content":"x"}]}',
+        b'{"model"\t:"m","messages":[{"role":"user","content":"x"}]}',
+    ],
+)
+def test_no_other_member_is_taken_for_the_model(raw: bytes):
+    check(raw, edits(model="another"))
+
+
+def test_usage_is_asked_for_beside_a_limit_and_another_model():
+    raw = b' {"messages": [{"role": "user", "content": "x"}], "model": "m", "stream": true}'
+    check(raw, edits(model="n", limit=7, include_usage=True))
+    check(raw, edits(limit=7, include_usage=True))

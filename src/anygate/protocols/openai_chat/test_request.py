@@ -316,3 +316,50 @@ def test_deep_nesting_is_refused_wherever_it_is():
         raw = b'{"model":"m","messages":[],' + field + b"[" * 200 + b"]" * 200 + b"}" * (1 + field.count(b"{"))
         with pytest.raises(InvalidRequest, match="nested deeper"):
             read_request(raw)
+
+
+USUAL: dict[str, Any] = {
+    "model": "m",
+    "messages": [{"role": "user", "content": 'Say "hi"\nor "模型"'}, {"role": "assistant", "content": "hi"}],
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "max_tokens": 5,
+    "temperature": 1,
+    "user": "bob",
+}
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"ensure_ascii": False},
+    {"separators": (",", ":")},
+    {"ensure_ascii": False, "separators": (",", ":")},
+    {"ensure_ascii": False, "indent": 2},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "more", [{}, {"tools": [{"type": "function"}]}, {"stop": ["a"]}, {"top_p": None, "n": 1}, {"metadata": {"a": "b"}}]
+)
+def test_the_same_is_read_however_the_body_is_written(form: dict[str, Any], more: dict[str, Any]):
+    request = read_request(json.dumps(USUAL | more, **form).encode())
+    tools = len(orjson.dumps(more["tools"])) if "tools" in more else 0
+    assert (request.document, request.model, request.opening) == (USUAL | more, "m", USUAL["messages"])
+    assert (request.stream, request.include_usage, request.choices) == (True, True, 1)
+    assert (request.limit, request.limit_fields, request.continued) == (5, ("max_tokens",), True)
+    assert (request.text_bytes, request.media) == (len('Say "hi"\nor "模型"'.encode()) + 2 + tools, {})
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", [*USUAL, "us\\u0065r", "\\u0074emperature"])
+@pytest.mark.parametrize("value", ["1", "null", '"x"', "{}", '[["\\n"]]'])
+def test_a_key_too_many_is_seen_however_the_body_is_written(form: dict[str, Any], name: str, value: str):
+    text = json.dumps(USUAL, **form)
+    for raw in (f'{{"{name}":{value},{text[1:]}', f'{text[:-1]},"{name}":{value}}}'):
+        assert "twice" in refusal(raw.encode()).message
+
+
+@pytest.mark.parametrize("value", ["[" * 200 + "]" * 200, '{"a":' * 200 + "1" + "}" * 200, "[" * 300 + "]" * 300])
+@pytest.mark.parametrize("name", ["temperature", "seed", "new"])
+def test_a_deep_value_is_refused_in_whatever_field(name: str, value: str):
+    raw = json.dumps({field: told for field, told in USUAL.items() if field != name})[:-1] + f', "{name}": {value}}}'
+    assert "nested deeper" in refusal(raw.encode()).message

@@ -338,3 +338,19 @@ def test_memory_is_bounded_for_text_that_waits():
         assert _held_bytes(observer) <= KEPT_BYTES + FLUSH_BYTES + len(block)
     observer.finish()
     assert observer.text_bytes == 4 * count
+
+
+@pytest.mark.parametrize("early", [{}, {"usage": None}, {"usage": {"prompt_tokens": 1, "completion_tokens": 1}}])
+@pytest.mark.parametrize(
+    "behind", [b"data: [DONE]\n\n", b"", b'data: {"usage":\ndata: null}\n\n', event({"usage": None})]
+)
+def test_the_last_usage_is_found_behind_text_that_nobody_read(early: dict[str, Any], behind: bytes):
+    observer = StreamObserver()
+    for block in [*[event(chunk("x", **early))] * 300, event(USAGE_CHUNK), behind]:
+        observer.feed(block)
+        observer.flush()
+    for _ in range(2):
+        observer.finish()
+        assert observer.usage == Usage(input=10, output=4)
+    assert observer.text_bytes == 300
+    assert observer.usage == Usage(input=10, output=4)

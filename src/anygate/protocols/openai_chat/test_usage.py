@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.json_texts import JSON_VALUES
 
 from anygate.canonical.usage import Usage
+from anygate.protocols.openai_chat.answer import StreamObserver, observe_answer
 from anygate.protocols.openai_chat.usage import decode_usage
 
 COUNTS = st.integers(0, 2000)
@@ -33,6 +36,29 @@ def test_each_token_is_in_one_class_and_none_is_lost(body: dict[str, Any]):
     figures = (usage.input, usage.cached_input, usage.cache_write_5m, usage.audio_input, usage.output, usage.reasoning)
     assert min(*figures, usage.audio_output, usage.image_output) >= 0
     assert usage.reasoning <= usage.output
+
+
+@given(
+    USAGES | st.dictionaries(st.sampled_from(["prompt_tokens", "total_tokens", "prompt_tokens_details"]), JSON_VALUES)
+)
+def test_an_answer_is_billed_by_its_usage_however_it_is_read(body: dict[str, Any]):
+    expected = decode_usage(body) if body else None
+    observed = observe_answer(orjson.dumps({"choices": [{"message": {"content": "Hi"}}], "usage": body}))
+    assert observed is not None
+    assert observed.usage == expected
+    observer = StreamObserver()
+    events: list[dict[str, Any]] = [{"choices": [{"delta": {"content": "Hi"}}]}, {"choices": [], "usage": body}]
+    for event in events:
+        observer.feed(b"data: " + orjson.dumps(event) + b"\n\n")
+        observer.flush()
+    observer.finish()
+    assert observer.usage == expected
+
+
+@given(USAGES)
+def test_figures_written_as_fractions_count_the_same(body: dict[str, Any]):
+    fractions = {name: float(value) if type(value) is int else value for name, value in body.items()}
+    assert decode_usage(fractions) == decode_usage(body)
 
 
 NONSENSE: st.SearchStrategy[Any] = st.one_of(

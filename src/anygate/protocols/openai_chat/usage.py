@@ -6,37 +6,97 @@ reasoning_tokens); 2026-11-20.
 """
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, cast
+
+import msgspec
 
 from anygate.canonical.usage import Usage
 
 _MOST = 1 << 40  # tokens of one answer; what is larger would not fit the ledger once it is multiplied by a price
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+
+
+class _Given(msgspec.Struct, gc=False):
+    cached_tokens: _Tokens = 0
+    cache_write_tokens: _Tokens = 0
+    audio_tokens: _Tokens = 0
+
+
+class _Made(msgspec.Struct, gc=False):
+    audio_tokens: _Tokens = 0
+    image_tokens: _Tokens = 0
+    reasoning_tokens: _Tokens = 0
+
+
+class Figures(msgspec.Struct, gc=False):
+    """A `usage` object whose figures are all numbers of tokens, as it is parsed."""
+
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
+    total_tokens: _Tokens = 0
+    prompt_tokens_details: _Given | None = None
+    completion_tokens_details: _Made | None = None
+    prompt_cache_hit_tokens: _Tokens = 0
+    cached_tokens: _Tokens = 0
+    cache_creation_input_tokens: _Tokens = 0
+    reasoning_tokens: _Tokens = 0
 
 
 def decode_usage(body: Mapping[str, Any]) -> Usage:
-    """Classes that never overlap and are never negative, whatever the upstream wrote.
+    """Classes that never overlap and are never negative, whatever the upstream wrote."""
+    try:
+        return classes(msgspec.convert(body, Figures))
+    except msgspec.ValidationError:
+        return _decode_closely(body)
+
+
+def _decode_closely(body: Mapping[str, Any]) -> Usage:
+    given = _details(body, "prompt_tokens_details")
+    made = _details(body, "completion_tokens_details")
+    return classes(
+        Figures(
+            prompt_tokens=_count(body, "prompt_tokens"),
+            completion_tokens=_count(body, "completion_tokens"),
+            total_tokens=_count(body, "total_tokens"),
+            prompt_tokens_details=_Given(*(_count(given, name) for name in _Given.__struct_fields__)),
+            completion_tokens_details=_Made(*(_count(made, name) for name in _Made.__struct_fields__)),
+            prompt_cache_hit_tokens=_count(body, "prompt_cache_hit_tokens"),
+            cached_tokens=_count(body, "cached_tokens"),
+            cache_creation_input_tokens=_count(body, "cache_creation_input_tokens"),
+            reasoning_tokens=_count(body, "reasoning_tokens"),
+        )
+    )
+
+
+def classes(figures: Figures) -> Usage:
+    """Classes that never overlap and are never negative.
 
     Output is max(completion, total - prompt): some upstreams leave reasoning out of `completion_tokens`.
     """
-    prompt = _count(body, "prompt_tokens")
-    total = _count(body, "total_tokens")
-    completion = _count(body, "completion_tokens")
-    if len(body) == 3 and total == prompt + completion and "completion_tokens" in body and "prompt_tokens" in body:
-        return Usage(input=prompt, output=completion)  # the plain case, no classes inside classes
-    completion = max(completion, total - prompt)
-    given = _details(body, "prompt_tokens_details")
-    made = _details(body, "completion_tokens_details")
-    cached = _count(given, "cached_tokens") or _count(body, "prompt_cache_hit_tokens") or _count(body, "cached_tokens")
-    left = prompt
+    left = figures.prompt_tokens
+    completion = figures.completion_tokens
+    if figures.total_tokens - left > completion:
+        completion = figures.total_tokens - left
+    cached = figures.prompt_cache_hit_tokens or figures.cached_tokens
+    written = figures.cache_creation_input_tokens
+    thought = figures.reasoning_tokens
+    heard = spoken = drawn = 0
+    given, made = figures.prompt_tokens_details, figures.completion_tokens_details
+    if given is not None:
+        cached, written = given.cached_tokens or cached, given.cache_write_tokens or written
+        heard = given.audio_tokens
+    if made is not None:
+        spoken, drawn, thought = made.audio_tokens, made.image_tokens, made.reasoning_tokens or thought
+    if not (cached or written or heard or spoken or drawn or thought):
+        return Usage(left, output=completion)  # most answers
     cached = min(cached, left)
     left -= cached
-    written = min(_count(given, "cache_write_tokens") or _count(body, "cache_creation_input_tokens"), left)
+    written = min(written, left)
     left -= written
-    heard = min(_count(given, "audio_tokens"), left)
-    spoken = min(_count(made, "audio_tokens"), completion)
-    drawn = min(_count(made, "image_tokens"), completion - spoken)
+    heard = min(heard, left)
+    spoken = min(spoken, completion)
+    drawn = min(drawn, completion - spoken)
     output = completion - spoken - drawn
-    thought = _count(made, "reasoning_tokens") or _count(body, "reasoning_tokens")
     return Usage(
         input=left - heard,
         cached_input=cached,

@@ -6,6 +6,8 @@ Source: https://platform.openai.com/docs/api-reference/completions/create (2026-
 from collections.abc import Mapping
 from typing import Any, cast
 
+import msgspec
+
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.chat_codec import Edits
 from anygate.protocols.chat_request import ChatRequest, count_field, decode_object, read_model, read_stream
@@ -91,4 +93,4 @@ def _count(document: Mapping[str, Any], name: str) -> int:
 
 def edit(request: ChatRequest, edits: Edits) -> list[bytes | memoryview]:
     """The bytes for the upstream, in pieces; a limit goes to `max_tokens`, the only field that there is for it."""
-    return edit_request(request, edits._replace(limit_field="max_tokens"))
+    return edit_request(request, msgspec.structs.replace(edits, limit_field="max_tokens"))
