@@ -7,6 +7,7 @@ import asyncio
 import logging
 import math
 from asyncio import TimerHandle
+from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 from uvicorn.config import Config
@@ -16,6 +17,7 @@ from uvicorn.server import ServerState
 from anygate.canonical.errors import GatewayError
 from anygate.edge.exchange import RelayExchange
 from anygate.edge.routes import Routes
+from anygate.protocols.openai_errors import encode_error
 
 IDLE, HEAD, BODY = range(3)
 """What arrives: nothing, or a part of a request."""
@@ -65,6 +67,21 @@ class Connection(HttpToolsProtocol):
     there is a moment (`_due`) at which the client is too late. The timer is set when it must ring earlier than it
     would, and never taken back: a request that arrives whole touches it at most once.
     """
+
+    # uvicorn's attributes fill the dictionary up to where Python stops to be fast with it (30 names); ours are beside it.
+    __slots__ = (
+        "_deaf",
+        "_due",
+        "_limits",
+        "_lingers_until",
+        "_phase",
+        "_progress",
+        "_serving",
+        "_timer",
+        "_timer_at",
+        "_write_timer",
+        "gateway",
+    )
 
     def __init__(
         self,
@@ -130,11 +147,8 @@ class Connection(HttpToolsProtocol):
 
     # What is served
 
-    def exchange_complete(self, exchange: RelayExchange) -> None:
-        """An answer of the relay has been written: go on with the next request, or close."""
-        if exchange.keep_alive:
-            self.on_response_complete()
-            return
+    def close_after(self, exchange: RelayExchange) -> None:
+        """An answer of the relay has been written, and the connection ends with it."""
         self._serving = None
         self.server_state.total_requests += 1
         if self._deaf or exchange.more_body or self.flow.read_paused:
@@ -154,7 +168,8 @@ class Connection(HttpToolsProtocol):
                 self.flow.resume_reading()
             self._start_asgi_task(cycle, app)
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self._phase == IDLE:
             self._wait(self.timeout_keep_alive)
 
@@ -167,13 +182,16 @@ class Connection(HttpToolsProtocol):
             exchange.fail(error)
         return exchange.task
 
-    def default_head(self) -> bytes:
-        """The Date header, made by the server once a second."""
+    def head_start(self, status: int) -> bytes:
+        """Status line and Date header, without the last line's end."""
         headers = self.server_state.default_headers
-        if headers is not _default.headers:
-            _default.headers = headers
-            _default.head = b"".join(b"%b: %b\r\n" % header for header in headers)
-        return _default.head
+        if headers is not _starts.headers:
+            _starts.headers = headers
+            _starts.of.clear()
+        try:
+            return _starts.of[status]
+        except KeyError:
+            return _make_start(status)
 
     # Time
 
@@ -215,6 +233,28 @@ class Connection(HttpToolsProtocol):
 
     # Ends
 
+    def _end_after_last(self, error: GatewayError) -> None:
+        """Close after the last answer that is due; if none is, it is the error."""
+        if self._serving is not None:
+            last = self.pipeline[0][0] if self.pipeline else self._serving
+            last.keep_alive = False
+        elif not self.transport.is_closing():
+            self._refuse(error)
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer a request of which too little is known to give it to anybody."""
+        request_id = self.gateway.new_id()
+        peer = self.client[0] if self.client else "?"
+        logger.info("refused a request of %s: %s (request id: %s)", peer, error.message, request_id)
+        status, headers, body = encode_error(error, request_id)
+        lines = [
+            *(*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")),
+            *((b"x-request-id", request_id.encode()), (b"x-anygate-overhead-ms", b"0.00")),
+        ]
+        head = b"".join(b"%b: %b\r\n" % line for line in lines)
+        self.transport.write(b"%b\r\n%b\r\n%b" % (self.head_start(status), head, body))
+        self._hang_up()
+
     def _close(self) -> None:
         """Close when everything has been sent; a client that does not read cannot keep the connection for ever."""
         self.transport.close()
@@ -254,17 +294,27 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
 
-class _DefaultHead:
-    """The headers of every answer on the wire, made anew when the server has made a new list of them."""
+class _Starts:
+    """How answers begin, by status; made anew when the server has made a new list of its headers, once a second."""
 
-    __slots__ = ("head", "headers")
+    __slots__ = ("headers", "of")
 
     def __init__(self) -> None:
         self.headers: list[tuple[bytes, bytes]] = []
-        self.head = b""
+        self.of: dict[int, bytes] = {}
 
 
-_default = _DefaultHead()
+_starts = _Starts()
+
+
+def _make_start(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    start = b"\r\n".join((f"HTTP/1.1 {status} {phrase}".encode(), *map(b": ".join, _starts.headers)))
+    _starts.of[status] = start
+    return start
 
 
 def asgi_gone(cycle: RequestResponseCycle) -> None:

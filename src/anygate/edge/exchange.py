@@ -2,31 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from anygate.canonical.errors import GatewayError
 from anygate.edge.body import Body
 from anygate.edge.head import KnownHead
 
-if TYPE_CHECKING:
-    from anygate.edge.protocol import RelayProtocol
-
 Headers = list[tuple[bytes, bytes]]
 
-
-def _status_line(status: int) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = ""
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode()
-
-
-STATUS_LINES = {status: _status_line(status) for status in range(100, 1000)}
 _BODYLESS = (204, 304)
 _JOIN_BELOW = 1 << 16
 _LINE, _LINES = b": ".join, b"\r\n".join
+_SIZES = 1024  # most chunks are an event of a few hundred bytes
+_SIZE_LINES = [b"%x\r\n" % size for size in range(_SIZES)]
 
 
 class _Event:
@@ -41,6 +29,37 @@ class _Event:
 _EVENT = _Event()
 
 
+class Carrier(Protocol):
+    """The connection that an exchange came on: `edge.protocol`."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What is written to."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where it runs."""
+        ...
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The address at the other end."""
+        ...
+
+    def head_start(self, status: int) -> bytes:
+        """Status line and the headers of every answer."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """The answer is written, and the connection stays."""
+        ...
+
+    def close_after(self, exchange: "RelayExchange") -> None:
+        """The answer is written, and the connection ends."""
+        ...
+
+
 class RelayExchange:
     """Duck-typed as uvicorn's RequestResponseCycle (`response_complete, disconnected, keep_alive, message_event,
     body, more_body`), so that pipelining, keep-alive and graceful shutdown work as in uvicorn.
@@ -48,6 +67,8 @@ class RelayExchange:
     The relay uses: `route, method, path, query, headers, parameters, client, body, head, block, answer, end, abort,
     writable`, and sets the callbacks `on_writable` and `on_gone`.
     """
+
+    message_event = _EVENT  # of every exchange
 
     __slots__ = (
         "_body_waiter",
@@ -60,18 +81,14 @@ class RelayExchange:
         "disconnected",
         "expect_continue",
         "headers",
-        "http_1_0",
         "keep_alive",
         "known",
-        "message_event",
         "method",
         "more_body",
         "on_gone",
         "on_paused",
         "on_writable",
         "parameters",
-        "path",
-        "query",
         "request_id",
         "response_complete",
         "response_started",
@@ -82,7 +99,7 @@ class RelayExchange:
         "writable",
     )
 
-    def __init__(self, protocol: "RelayProtocol", head: KnownHead, headers: Headers, started_at: float) -> None:
+    def __init__(self, protocol: Carrier, head: KnownHead, headers: Headers, body: Body, started_at: float) -> None:
         self._protocol = protocol
         self._transport = protocol.transport
         self._body_waiter: asyncio.Future[None] | None = None
@@ -91,15 +108,11 @@ class RelayExchange:
         self.known = head
         self.route, self.parameters = head.found
         self.method = head.verb
-        self.path = head.path
-        self.query = head.query
         self.headers = headers
         self.keep_alive = head.keep_alive
-        self.http_1_0 = head.version == "1.0"
         self.started_at = started_at  # perf_counter at which the head was complete
-        self.body = Body()
-        self.more_body = True
-        self.message_event = _EVENT
+        self.body = body
+        self.more_body = not body.complete
         self.disconnected = False
         self.expect_continue = False
         self.response_started = False
@@ -114,6 +127,21 @@ class RelayExchange:
         self.on_gone: Callable[[], None] | None = None
 
     # What the relay calls
+
+    @property
+    def path(self) -> bytes:
+        """Of the URL."""
+        return self.known.path
+
+    @property
+    def query(self) -> bytes:
+        """Of the URL."""
+        return self.known.query
+
+    @property
+    def http_1_0(self) -> bool:
+        """Does the client know no chunks?"""
+        return self.known.version == "1.0"
 
     @property
     def named(self) -> Mapping[bytes, bytes] | None:
@@ -151,21 +179,20 @@ class RelayExchange:
         self.response_started = True
         size = len(body)
         end = b"" if status in _BODYLESS else b"content-length: %d\r\n" % size
-        if self.keep_alive and not self.more_body:
-            end += b"\r\n"
-        else:
+        if not self.keep_alive or self.more_body:
             self.keep_alive = False
-            end += b"connection: close\r\n\r\n"
+            end += b"connection: close\r\n"
         if self.method == "HEAD":
-            size = 0
+            body, size = b"", 0
         self.bytes_sent += size
-        write = self._transport.write
-        if 0 < size <= _JOIN_BELOW:
-            write(self._head(status, headers, end, body))
+        parts = [self._protocol.head_start(status), *map(_LINE, headers), end]
+        if size <= _JOIN_BELOW:
+            parts.append(body)
+            self._transport.write(_LINES(parts))
         else:
-            write(self._head(status, headers, end))
-            if size:
-                write(body)
+            parts.append(b"")
+            self._transport.write(_LINES(parts))
+            self._transport.write(body)
         self._complete()
 
     def head(self, status: int, headers: Headers, first: bytes = b"") -> None:
@@ -177,11 +204,13 @@ class RelayExchange:
         if self.http_1_0 or self.more_body:
             self.keep_alive = False
         end = b"transfer-encoding: chunked\r\n" if self._chunked else b""
-        end += b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        if not self.keep_alive:
+            end += b"connection: close\r\n"
         if first:
             self.bytes_sent += len(first)
-            end += b"%x\r\n%b\r\n" % (len(first), first) if self._chunked else first
-        self._transport.write(self._head(status, headers, end))
+            if self._chunked:
+                first = b"%x\r\n%b\r\n" % (len(first), first)
+        self._transport.write(_LINES([self._protocol.head_start(status), *map(_LINE, headers), end, first]))
 
     def block(self, data: bytes) -> None:
         """A piece of the body, as it came."""
@@ -189,7 +218,10 @@ class RelayExchange:
         if self.disconnected or self.response_complete or not size:
             return
         self.bytes_sent += size
-        self._transport.write(b"%x\r\n%b\r\n" % (size, data) if self._chunked else data)
+        if self._chunked:
+            line = _SIZE_LINES[size] if size < _SIZES else b"%x\r\n" % size
+            data = b"".join((line, data, b"\r\n"))
+        self._transport.write(data)
 
     def end(self) -> None:
         """The body is complete."""
@@ -245,11 +277,9 @@ class RelayExchange:
         if self._body_waiter is not None and not self._body_waiter.done():
             self._body_waiter.set_result(None)
 
-    def _head(self, status: int, headers: Headers, *rest: bytes) -> bytes:
-        """The head, up to what follows the headers: its last own headers, the empty line, and what else is in `rest`."""
-        lines = _LINES(map(_LINE, headers))
-        return b"".join((STATUS_LINES[status], self._protocol.default_head(), lines, b"\r\n" if lines else b"", *rest))
-
     def _complete(self) -> None:
         self.response_complete = True
-        self._protocol.exchange_complete(self)
+        if self.keep_alive:
+            self._protocol.on_response_complete()
+        else:
+            self._protocol.close_after(self)

@@ -59,8 +59,8 @@ def _keys(headers: Iterable[tuple[bytes, bytes]], query: bytes) -> Iterator[byte
         elif name == b"sec-websocket-protocol":
             yield _subprotocol(value)
     if b"key=" in query:
-        for name, text in parse_qsl(query.decode("latin-1")):
-            if name == "key":
+        for field, text in parse_qsl(query.decode("latin-1")):
+            if field == "key":
                 yield text.encode("utf-8", "replace")
 
 

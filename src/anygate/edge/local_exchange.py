@@ -50,7 +50,7 @@ class LocalExchange(RelayExchange):
         named = dict(headers)
         distinct = len(named) == len(headers)
         head = KnownHead(path, b"POST", named, distinct, "1.1", True, (route, {}), path, query, "POST")
-        super().__init__(unset, head, headers, perf_counter())
+        super().__init__(unset, head, headers, Body(), perf_counter())
         self._address = address
         self.on_begin, self.on_data, self.on_finish = on_begin, on_data, on_finish
         self.started = True

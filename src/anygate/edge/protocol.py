@@ -2,7 +2,8 @@
 
 What uvicorn leaves open is closed here: limits on head, chunk framing and pipelines, trailers, faults that arrive while
 an answer runs, h2c upgrades. Deadlines are in `edge.connection`; `edge.head` refuses what two servers could read
-differently. Written for uvicorn 0.54; the contract test lists every attribute of it that is used.
+differently; `edge.same_head` spares the parser a head that it has read before. Written for uvicorn 0.54; the contract
+test lists every attribute of it that is used.
 """
 
 import asyncio
@@ -26,8 +27,9 @@ from anygate.canonical.errors import (
 )
 from anygate.edge.body import Body
 from anygate.edge.connection import BODY, HEAD, IDLE, Connection, Cycle, asgi_gone
-from anygate.edge.exchange import STATUS_LINES, RelayExchange
+from anygate.edge.exchange import RelayExchange
 from anygate.edge.head import KnownHead, head_bytes, read_head, without_upgrade
+from anygate.edge.same_head import SameHead, same_head
 from anygate.protocols.openai_errors import encode_error
 
 _SLICE_BYTES = 16 * 1024  # what the parser gets at once until a body of known length arrives
@@ -44,6 +46,18 @@ logger = logging.getLogger("anygate.edge")
 class RelayProtocol(Connection):
     """One client connection: from its bytes to the exchanges that the gateway serves."""
 
+    __slots__ = (  # `Connection` says why
+        "_again",
+        "_chunked",
+        "_framing_bytes",
+        "_head_bytes",
+        "_known",
+        "_length",
+        "_relay",
+        "_same",
+        "_slice_bytes",
+    )
+
     def __init__(
         self,
         config: Config,
@@ -53,6 +67,8 @@ class RelayProtocol(Connection):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._known: KnownHead | None = None
+        self._same: SameHead | None = None  # of the last head that the parser has read
+        self._again = False  # the known head came again in this read, and `_same` is not known
         self._slice_bytes = min(_SLICE_BYTES, self._limits.max_header_bytes)
         # Of the request that arrives:
         self._relay = False
@@ -66,11 +82,23 @@ class RelayProtocol(Connection):
         if self._deaf:
             self._progress += len(data)
             return
-        phase, cycle = self._phase, self.cycle
+        phase, cycle, same = self._phase, self.cycle, self._same
+        if same is not None and phase == IDLE and self._serving is None:
+            whole = same.read(data)
+            if whole is not None:  # the parser is between two messages, and stays there
+                headers, body = whole
+                exchange = RelayExchange(self, same.known, headers, Body(body, len(body), True), perf_counter())
+                self.cycle = exchange  # type: ignore[assignment]
+                self._start(exchange)
+                return
         if len(data) > self._slice_bytes or self._chunked:
             self._feed_slices(data)
         else:
             self._feed(data)
+        if self._again:
+            self._again = False
+            last = self._arriving
+            self._same = same_head(last.known, last.headers, data, self._slice_bytes, self._limits.max_body_bytes)
         if self._phase != IDLE and not self._deaf:
             self._partly_here(len(data), more=phase == self._phase and cycle is self.cycle)
 
@@ -81,7 +109,7 @@ class RelayProtocol(Connection):
         self.url = b""
         self.headers = []
         self._phase = HEAD
-        self._head_bytes = 0
+        self._head_bytes = self._framing_bytes = 0
         self._chunked = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -103,11 +131,12 @@ class RelayProtocol(Connection):
         if head is not None and head.is_of(parser, url, named, len(headers) - (length is not None)):
             self._length = 0 if length is None else int(length)  # digits: the parser has seen to it
             self._chunked = self.expect_100_continue = False
+            self._again = self._same is None and length is not None
         else:
             head = self._choose(named, length)
             if head is None:
                 return
-        exchange = RelayExchange(self, head, headers, perf_counter())
+        exchange = RelayExchange(self, head, headers, Body(), perf_counter())
         exchange.expect_continue = self.expect_100_continue
         self._relay = True
         self._phase = BODY
@@ -121,6 +150,7 @@ class RelayProtocol(Connection):
 
     def _choose(self, named: dict[bytes, bytes], length: bytes | None) -> KnownHead | None:
         """Look at a head that is not the one of this connection's last request; None: ASGI serves it."""
+        self._same, self._again = None, False
         parser, url, headers = self.parser, self.url, self.headers
         version, method = parser.get_http_version(), parser.get_method()
         self._length, self._chunked, self.expect_100_continue = read_head(url, headers, version)
@@ -145,7 +175,7 @@ class RelayProtocol(Connection):
         if not self._relay:
             _asgi_body(self, body)
             return
-        taken: Body = self.cycle.body  # type: ignore[assignment]
+        taken = self._arriving.body
         taken.append(body)
         if taken.size > self._limits.max_body_bytes:
             raise RequestTooLarge
@@ -207,12 +237,11 @@ class RelayProtocol(Connection):
             at += size
 
     def _feed(self, data: bytes | memoryview) -> None:
-        phase, cycle = self._phase, self.cycle
+        phase, cycle, wish = self._phase, self.cycle, None
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            take = self._open_socket if self._wants_socket() else self._ignore_upgrade
-            take(bytes(data[upgrade.args[0] :]))
+            wish = upgrade.args[0]  # where the bytes behind it begin
         except httptools.HttpParserCallbackError as raised:
             error = raised.__context__
             if not isinstance(error, GatewayError):
@@ -222,15 +251,21 @@ class RelayProtocol(Connection):
         except httptools.HttpParserError:
             self._give_up(InvalidRequest("This is not a valid HTTP request"))
         else:
-            if self._phase == HEAD:
-                # All of the slice belongs to this head, unless another request has ended in it.
-                self._head_bytes += len(data) if phase != BODY and cycle is self.cycle else 1
-                if self._head_bytes > self._limits.max_header_bytes:
-                    self._give_up(HeadersTooLarge())
-            elif self._chunked and self._phase == BODY:
-                self._framing_bytes += len(data)
-                if self._framing_bytes > 2 * _SLICE_BYTES:
-                    self._give_up(InvalidRequest("A chunk's line or the trailers are too long"))
+            # All of the slice belongs to the head that it ends in, unless another request has ended in it.
+            self._measure(len(data), len(data) if phase != BODY and cycle is self.cycle else 1)
+        if wish is not None:  # outside the handler: an error that is raised in one names it as its context
+            self._upgrade(bytes(data[wish:]))
+
+    def _measure(self, count: int, of_head: int) -> None:
+        """Bound what the parser has taken in, in bytes, and given to nobody yet."""
+        if self._phase == HEAD:
+            self._head_bytes += of_head
+            if self._head_bytes > self._limits.max_header_bytes:
+                self._give_up(HeadersTooLarge())
+        elif self._chunked and self._phase == BODY:
+            self._framing_bytes += count
+            if self._framing_bytes > 2 * _SLICE_BYTES:
+                self._give_up(InvalidRequest("A chunk's line or the trailers are too long"))
 
     def _wants_socket(self) -> bool:
         """Is this a WebSocket handshake for a path that serves one, on a connection with nothing else to do?"""
@@ -257,8 +292,11 @@ class RelayProtocol(Connection):
         protocol.data_received(b"".join(lines) + rest)
         self.transport.set_protocol(protocol)
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """`Connection: Upgrade` (h2c clients): nobody here speaks anything else, so the request is read as it is."""
+    def _upgrade(self, rest: bytes) -> None:
+        """`Connection: Upgrade`: but for WebSockets (h2c clients) nobody here speaks anything else, so it is ignored."""
+        if self._wants_socket():
+            self._open_socket(rest)
+            return
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if method == b"CONNECT":
             self._give_up(InvalidRequest("This server is no proxy"))
@@ -317,25 +355,3 @@ class RelayProtocol(Connection):
             else:
                 self.pipeline.popleft()
             self._end_after_last(error)
-
-    def _end_after_last(self, error: GatewayError) -> None:
-        """Close after the last answer that is due; if none is, it is the error."""
-        if self._serving is not None:
-            last = self.pipeline[0][0] if self.pipeline else self._serving
-            last.keep_alive = False
-        elif not self.transport.is_closing():
-            self._refuse(error)
-
-    def _refuse(self, error: GatewayError) -> None:
-        """Answer a request of which too little is known to give it to anybody."""
-        request_id = self.gateway.new_id()
-        peer = self.client[0] if self.client else "?"
-        logger.info("refused a request of %s: %s (request id: %s)", peer, error.message, request_id)
-        status, headers, body = encode_error(error, request_id)
-        lines = [
-            *(*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")),
-            *((b"x-request-id", request_id.encode()), (b"x-anygate-overhead-ms", b"0.00")),
-        ]
-        head = b"".join(b"%b: %b\r\n" % line for line in lines)
-        self.transport.write(b"%b%b%b\r\n%b" % (STATUS_LINES[status], self.default_head(), head, body))
-        self._hang_up()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from anygate.canonical.errors import RequestTooLarge
 from anygate.edge.exchange import RelayExchange
 from anygate.edge.routes import Found, Routes
 from anygate.edge.test_lines import JSON, Begun, Limits, Line, Timeline, connect, in_a_loop
@@ -157,6 +158,14 @@ async def test_a_body_that_is_too_large_fails_the_one_who_waits_for_it():
     with pytest.raises(Exception, match="larger"):
         await line.exchange.receive()
     assert line.transport.written == b""  # no 100 for a body that is not wanted
+
+
+@in_a_loop
+async def test_a_fault_behind_an_upgrade_that_is_ignored_is_the_clients():
+    line = connect(Begun(limits=Limits(max_body_bytes=1)))
+    line.receive(CHAT.replace(b"Host", b"Connection: Upgrade\r\nUpgrade: h2c\r\nHost"))
+    with pytest.raises(RequestTooLarge):
+        await line.exchange.receive()
 
 
 def test_a_partial_head_is_not_charged_with_the_request_before_it():
