@@ -32,7 +32,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         "edge.protocol:RelayProtocol.data_received",
     ),
     "begin the record, request id": ("relay.gateway:Gateway._record",),
-    "key -> token": ("relay.serve:authenticate",),
+    "key -> token": ("relay.serve:known_token", "relay.serve:check_token"),
     "read the body: parse, refuse repeated keys and depth, measure": ("protocols.openai_chat.protocol:read_request",),
     "model -> channels, price, bounds": (
         "relay.serve:check_model",
@@ -41,20 +41,20 @@ STEPS: Mapping[str, tuple[str, ...]] = {
         "relay.serve:find_price",
         "relay.serve:estimate",
     ),
-    "ask for the hold, take the answer": ("relay.bill:Bill.reserve", "relay.bill:Bill.granted"),
-    "edit the body, make the head, start the call": ("relay.attempts:_send",),
+    "ask for the hold, take the answer": ("relay.bill:Bill.hold", "relay.bill:Bill.granted"),
+    "edit the body, make the head, start the call": ("relay.attempts:prepare", "relay.flow:Flow.attempt"),
     "upstream client: write": ("upstream.client:UpstreamClient.send",),
     "upstream client: read": ("upstream.connection:Connection.data_received",),
     "judge the answer": (
         "relay.flow:Flow.on_head",
         "relay.flow:Flow.on_block",
         "relay.flow:Flow.on_end",
-        "relay.attempts:_judge",
+        "relay.attempts:judge_attempt",
     ),
-    "write the answer": ("relay.attempts:_hand_over",),
+    "write the answer": ("relay.flow:Flow.relay",),
     "price the usage, close, end the record": ("relay.bill:Bill.settle", "relay.bill:Bill._closed"),
 }
-BETWEEN = "coroutine, futures, everything between"
+BETWEEN = "everything between"
 AT_ONCE = 64
 _TRIES = 100
 _TOTAL = re.compile(r"^(?:desc: Trigger: Client Request: (?P<name>.*)|totals: (?P<count>\d+))$", re.MULTILINE)

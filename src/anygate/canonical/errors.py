@@ -185,3 +185,9 @@ class ProtocolViolation(GatewayError):
     """The upstream said something its protocol does not know."""
 
     status, code = 502, "upstream_invalid_answer"
+
+
+class ClientGoneError(GatewayError):
+    """The client closed the connection."""
+
+    status, code = 499, "client_gone"

@@ -1,406 +1,38 @@
-"""Who serves it: the candidates are tried in turn until one's answer may go to the client; then callbacks take over."""
+"""Who serves it: the candidates are tried in turn until one's answer may go to the client."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from time import perf_counter
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from typing import Any
 
-import msgspec
-
-from anygate.canonical.chat import Chat, Reasoning
+from anygate.canonical.chat import Reasoning
 from anygate.canonical.errors import (
+    ClientGoneError,
     GatewayError,
     InvalidRequest,
     ShuttingDown,
-    UnsupportedContent,
     UpstreamError,
-    UpstreamInvalid,
     UpstreamRefusedKey,
 )
 from anygate.canonical.token import Token
 from anygate.edge.exchange import RelayExchange
+from anygate.ledger.types import Granted, Refused
 from anygate.observe.record import Attempt, Record
-from anygate.protocols.chat_codec import ChatCodec, ChatState, Edits, Reply
+from anygate.protocols.chat_codec import ChatCodec, ChatState
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.table import Protocol
-from anygate.providers.table import Auth
+from anygate.relay.asked import Asked
 from anygate.relay.bill import Bill
-from anygate.relay.flow import ClientGoneError, Flow
+from anygate.relay.choosing import choose
+from anygate.relay.flow import Flow
 from anygate.relay.gateway import Gateway
-from anygate.relay.headers import default_lines, request_lines
+from anygate.relay.guard import awaited, guarded
 from anygate.relay.history import keep_answer
-from anygate.relay.inline import inline_media
+from anygate.relay.judging import judge_attempt
 from anygate.relay.pins import pin
-from anygate.relay.signatures import SignatureWatch, restore
-from anygate.relay.targets import Target
-from anygate.relay.translation import Translation, warning_text
-from anygate.routing.affinity import Place, conversation_id
-from anygate.routing.directory import Candidate, Service, order
-from anygate.routing.failover import REFUSED_KEY, judge, operators_fault
-
-
-class Asked(msgspec.Struct):
-    """One request that may be served: all that is known of it.
-
-    Attributes:
-        reasoning: what the ending of the model's name asks for.
-        foreign: the history holds signatures that this protocol's own providers would refuse.
-        place: the only channel and key that can serve it, if it names what lies there.
-        said: the request's document as the client wrote it, before its history was put in.
-        chat: the request in canonical words, once they were needed.
-        text_tokens: input tokens by the gateway's own count.
-    """
-
-    gateway: Gateway
-    exchange: RelayExchange
-    record: Record
-    protocol: Protocol
-    codec: ChatCodec
-    request: ChatRequest
-    bill: Bill
-    service: Service
-    token: Token
-    reasoning: Reasoning | None = None
-    place: Place | None = None
-    said: Mapping[str, Any] = {}
-    chat: Chat | None = None
-    foreign: bool = False
-    text_tokens: int = 0
-
-
-def media_tokens(service: Service, request: ChatRequest) -> int:
-    """Input tokens held for the request's media parts."""
-    figures = service.lines[0].provider.media_tokens
-    return sum(figures.get(kind, 0) * count for kind, count in request.media.items())
-
-
-async def forward(asked: Asked) -> None:
-    """Try the candidates in turn. The hold is granted; from here on the flow closes it, whatever happens."""
-    gateway, exchange, record, request, bill = asked.gateway, asked.exchange, asked.record, asked.request, asked.bill
-    limit = _output_limit(asked)
-    asked.text_tokens = (request.text_bytes + 3) // 4
-    if asked.codec.holds_foreign is not None:
-        asked.foreign = asked.codec.holds_foreign(request)
-    if request.media:
-        asked.text_tokens += media_tokens(asked.service, request)
-    flow = Flow(
-        gateway,
-        exchange,
-        asked.protocol,
-        asked.codec,
-        record,
-        bill,
-        asked.text_tokens,
-        request.stream,
-        bool(request.stream_form),
-        limit is not None or request.limit is not None,
-        exchange.route.operation in SILENT_OPERATIONS,
-    )
-    gateway.entered(flow)
-    if gateway.closing:  # the hold was under way when the last flows were ended
-        flow.refuse(ShuttingDown())
-        return
-    conversation, candidates, reason = _choose(asked)
-    failure: GatewayError | None = None
-    held_answer = False
-    loop = gateway.loop
-    waited = 0.0
-    try:
-        for chosen in candidates:
-            candidate = chosen if chosen.line.instead is None else chosen.serving(request.document)
-            line = candidate.line
-            key = (*candidate.place, line.model)
-            record.attempts.append(
-                Attempt(channel=line.channel.name, status=0, reason=reason, key_id=candidate.credential.id)
-            )
-            sent = _send(asked, flow, candidate, limit)
-            if not isinstance(sent, asyncio.Future):
-                sent = await _send_later(asked, flow, candidate, limit, sent)
-            began = perf_counter()
-            error = sent if isinstance(sent, GatewayError) else await sent
-            ended = perf_counter()
-            waited += ended - began
-            attempt = record.attempts[-1]
-            attempt.milliseconds = int((ended - began) * 1000)
-            if isinstance(error, ClientGoneError):
-                record.status = 499
-                flow.refuse(error)
-                return
-            error, verdict = _judge(flow, error)
-            if verdict == "next":
-                _remember_failure(gateway, key, conversation, error)
-                failure = error or UpstreamError()
-                held_answer = error is None
-                came_of_it = flow.status if error is None else failure.code
-                attempt.reason += f"; {came_of_it}"
-                record.warnings = ""  # they were of this attempt
-                reason = f"failover: {came_of_it}"
-                if not failure.failover:
-                    break
-                continue
-            gateway.breakers.succeeded(key, loop.time())  # by a refusal of the request itself, too
-            if conversation is not None and verdict == "good":
-                gateway.affinity.remember(conversation, candidate.place, loop.time())
-            _hand_over(asked, flow, candidate, verdict, waited)
-            return
-        _give_up(asked, flow, failure, held_answer, waited)
-    finally:
-        flow.abandon()  # nothing, unless an error of ours ended the coroutine early
-
-
-def _hand_over(asked: Asked, flow: Flow, candidate: Candidate, verdict: str, waited: float) -> None:
-    """The attempt's answer, or its refusal of the request, goes to the client."""
-    record, line = asked.record, candidate.line
-    record.channel, record.provider, record.upstream_model = line.channel.name, line.provider.slug, line.model
-    headers = asked.gateway.own_headers(asked.exchange, record, waited)
-    if verdict != "good":
-        flow.pass_refusal(headers)
-        return
-    if asked.codec.state is not None:
-        _keep_made(asked, asked.codec.state, flow, candidate)
-    flow.relay(headers)
-
-
-def _keep_made(asked: Asked, state: ChatState, flow: Flow, candidate: Candidate) -> None:
-    """An answer with an id may be continued: by its upstream, so the id is pinned to this channel and key, or by us."""
-    gateway, user_id, document = asked.gateway, asked.token.user_id, asked.request.document
-    if candidate.line.native:
-        name = state.made_id(flow.body)
-        if name:
-            place = candidate.place
-            pin(gateway.keeper, user_id, name, place)
-            flow.on_used = lambda usage: pin(gateway.keeper, user_id, name, place, usage.total_tokens)
-    elif state.wants_keeping(document):
-        flow.on_answer = lambda answer: keep_answer(gateway.keeper, user_id, document, answer)
-
-
-def _remember_failure(
-    gateway: Gateway, key: tuple[int, int, str], conversation: bytes | None, error: GatewayError | None
-) -> None:
-    """What failed is the upstream's to answer for, unless the request could not even be written for it."""
-    if error is None or isinstance(error, UpstreamError):
-        gateway.breakers.failed(key, gateway.loop.time())
-    if conversation is not None:
-        gateway.affinity.forget(conversation)
-
-
-def _give_up(asked: Asked, flow: Flow, failure: GatewayError | None, held_answer: bool, waited: float) -> None:
-    """Every candidate failed: the last upstream's answer passes as it came, unless it concerns the operator's key."""
-    record = asked.record
-    record.overhead_ms = (perf_counter() - asked.exchange.started_at - waited) * 1000
-    if not record.attempts:
-        flow.refuse(InvalidRequest("What the request names lies with a provider that does not serve this model"))
-        return
-    record.channel = record.attempts[-1].channel
-    if not held_answer:
-        flow.refuse(failure or UpstreamError())
-    elif flow.status in REFUSED_KEY or (flow.status == 400 and operators_fault(flow.refusal())):
-        flow.refuse(UpstreamRefusedKey())
-    elif flow.is_sse:
-        flow.refuse(UpstreamError("The upstream's stream began with an error"))
-    else:
-        flow.pass_refusal(asked.gateway.own_headers(asked.exchange, record, waited))
-
-
-Sent = asyncio.Future[GatewayError | None] | GatewayError
-"""What came of sending: a future that tells when the answer may be judged, or why nothing could be sent."""
-
-
-class Unsigned(NamedTuple):
-    """A request that is complete but for the header that its credential makes."""
-
-    target: Target
-    auth: Auth
-    head: bytes
-    body: list[bytes | memoryview]
-    codec: ChatCodec
-    strip: bool = False
-    translation: Translation | None = None
-
-
-def _send(asked: Asked, flow: Flow, candidate: Candidate, limit: int | None) -> Sent | Unsigned | None:
-    """Start one attempt in the client's own protocol; None: another one must be spoken."""
-    line, request, gateway = candidate.line, asked.request, asked.gateway
-    if not line.native or asked.reasoning is not None or asked.foreign:
-        return None
-    channel, endpoint = line.channel, line.endpoint
-    gateway.breakers.trying((*candidate.place, line.model), gateway.loop.time())
-    try:
-        target = gateway.targets.find(candidate, request.stream, request.stream_form)
-    except UpstreamError as error:
-        return error
-    set_body, drop_body = channel.set_body, channel.drop_body
-    if endpoint.set_body or endpoint.drop_body:
-        set_body, drop_body = {**endpoint.set_body, **set_body}, (*endpoint.drop_body, *drop_body)
-    if (
-        limit is None
-        and drop_body
-        and request.limit is not None
-        and not set(drop_body).isdisjoint(request.limit_fields)
-    ):
-        limit = request.limit  # the hold covers no more: what the channel drops is said in another field
-    ask_usage = (
-        request.stream and target.stream_usage and asked.codec.usage_filter is not None and not request.include_usage
-    )
-    field = line.provider.limit_field if asked.codec.limit_fields else ""
-    edits = Edits(line.model, limit, field, ask_usage, set_body, drop_body)
-    pieces = asked.codec.edit(request, edits)
-    head = _native_head(asked, target)
-    if target.auth is not None:
-        return Unsigned(target, target.auth, head, pieces, asked.codec, ask_usage)
-    return flow.attempt(candidate, gateway.upstream, target.origin, head, pieces, asked.codec, ask_usage)
-
-
-def _native_head(asked: Asked, target: Target) -> bytes:
-    """The head of a request in the client's own protocol: with its own headers."""
-    exchange = asked.exchange
-    head = target.head + request_lines(exchange.headers, target.taken, exchange.named)
-    return head + default_lines(exchange.headers, target.defaults) if target.defaults else head
-
-
-async def _send_later(
-    asked: Asked, flow: Flow, candidate: Candidate, limit: int | None, sent: Unsigned | GatewayError | None
-) -> Sent:
-    """What could not be sent at once: translated first, or signed first."""
-    ready = await _translate(asked, flow, candidate, limit) if sent is None else sent
-    return await _signed(asked, flow, candidate, ready) if isinstance(ready, Unsigned) else ready
-
-
-async def _signed(asked: Asked, flow: Flow, candidate: Candidate, ready: Unsigned) -> Sent:
-    """Start one attempt whose credential makes a header for this very request."""
-    gateway = asked.gateway
-    try:
-        lines = await gateway.signer.lines(ready.target, ready.auth, candidate.credential, ready.body)
-    except UpstreamError as error:
-        return error
-    if (stopped := _stopped(asked)) is not None:
-        return stopped
-    origin, head = ready.target.origin, ready.head + lines
-    return flow.attempt(
-        candidate, gateway.upstream, origin, head, ready.body, ready.codec, ready.strip, ready.translation
-    )
-
-
-async def _translate(asked: Asked, flow: Flow, candidate: Candidate, limit: int | None) -> Sent | Unsigned:
-    """Start one attempt in another protocol, or in the client's own with a body that is written anew."""
-    line, request, gateway, record = candidate.line, asked.request, asked.gateway, asked.record
-    codec = gateway.codecs[line.endpoint.protocol]
-    try:
-        if asked.chat is None:
-            asked.chat = await restore(gateway.keeper, asked.token.user_id, canonical(asked))
-        chat = asked.chat
-        if codec.inlines is not None:
-            chat = await inline_media(gateway.upstream, gateway.client_networks, chat, codec.inlines)
-        reply = Reply(
-            id=record.request_id.replace("-", ""),
-            model=record.model,
-            created=record.started_ms // 1000,
-            chat=state.echoing(chat, asked.said) if (state := asked.codec.state) is not None else chat,
-            estimate=asked.text_tokens,
-        )
-        watch = SignatureWatch(gateway.keeper, asked.token.user_id, chat)
-        translation = Translation(asked.codec, codec, chat, line, limit, reply, watch)
-        form = request.stream_form if line.native else ""
-        target = gateway.targets.find(candidate, request.stream, form)
-    except GatewayError as error:
-        return error
-    record.warnings = warning_text(translation.dropped)
-    gateway.breakers.trying((*candidate.place, line.model), gateway.loop.time())
-    head = _native_head(asked, target) if line.native else _foreign_head(target)
-    # An answer in the client's own protocol passes as it is, but for usage that only we have asked for.
-    answered = translation if not line.native else None
-    strip = line.native and request.stream and codec.usage_filter is not None and not request.include_usage
-    body: list[bytes | memoryview] = [translation.body]
-    if target.auth is not None:
-        return Unsigned(target, target.auth, head, body, codec, strip, answered)
-    if (stopped := _stopped(asked)) is not None:
-        return stopped
-    return flow.attempt(candidate, gateway.upstream, target.origin, head, body, codec, strip, answered)
-
-
-def _stopped(asked: Asked) -> GatewayError | None:
-    """Has the request become pointless while it was being written?"""
-    if asked.exchange.disconnected:
-        return ClientGoneError()
-    return ShuttingDown() if asked.gateway.closing else None
-
-
-def _foreign_head(target: Target) -> bytes:
-    """The head of a request in another protocol: the client's headers would mean nothing there."""
-    return target.head + _TRANSLATED_HEADERS + default_lines([], target.defaults)
-
-
-_TRANSLATED_HEADERS = b"content-type: application/json\r\naccept: */*\r\nuser-agent: anygate\r\n"
-
-
-def canonical(asked: Asked) -> Chat:
-    """The request in canonical words.
-
-    Raises:
-        InvalidRequest: it cannot be read.
-        UnsupportedContent: the client's protocol is served natively only.
-    """
-    if asked.codec.decode_request is None:
-        raise UnsupportedContent(f"No channel serves the model {asked.request.model!r} in this protocol", param="model")
-    chat = asked.codec.decode_request(asked.request)
-    wanted = asked.reasoning
-    if wanted is None:
-        return chat
-    said = chat.reasoning or Reasoning()
-    return msgspec.structs.replace(
-        chat,
-        model=asked.request.model,
-        reasoning=msgspec.structs.replace(
-            wanted, show=said.show or wanted.show, summary=said.summary, encrypted=said.encrypted
-        ),
-    )
-
-
-def _judge(flow: Flow, error: GatewayError | None) -> tuple[GatewayError | None, str]:
-    """What came of an attempt: (error, verdict); "good" and "pass" go to the client, "next" to another channel."""
-    if error is not None:
-        return error, "next"
-    if flow.status < 400:
-        return _judge_answer(flow)
-    verdict = judge(flow.status, flow.refusal())
-    if not flow.complete:
-        flow.stop()  # a refusal of more than a MiB: what came of it will do
-    return None, verdict
-
-
-_GOOD: tuple[GatewayError | None, str] = (None, "good")
-_NEXT: tuple[GatewayError | None, str] = (None, "next")
-
-
-def _judge_answer(flow: Flow) -> tuple[GatewayError | None, str]:
-    """Is an answer under a status of success one?"""
-    meter = flow.meter
-    if flow.is_sse:
-        began_with = meter.first_error()
-        if began_with is not None and not _is_request_fault(began_with):
-            flow.stop()
-            return _NEXT
-        if flow.complete and meter.empty():
-            return UpstreamInvalid("The upstream's stream held nothing that can be read"), "next"
-        return _GOOD
-    if flow.complete and not meter.readable(flow.body):
-        return UpstreamInvalid("The upstream's answer is not JSON"), "next"
-    disguised = meter.lone_error()
-    if disguised is not None and not _is_request_fault(disguised):
-        return _NEXT
-    try:
-        flow.translate()
-    except GatewayError as error:
-        return error, "next"
-    return _GOOD
-
-
-def _is_request_fault(error: Mapping[str, Any]) -> bool:
-    """Of an error under status 200: some upstreams put the status that they mean into `code`."""
-    code = error.get("code")
-    meant = code if type(code) is int and 400 <= code < 500 else 0
-    return error.get("type") == "invalid_request_error" or (meant > 0 and judge(meant, error) == "pass")
-
+from anygate.relay.prepared import Prepared
+from anygate.relay.sending import prepare, sign, write_anew
+from anygate.routing.affinity import Place
+from anygate.routing.directory import Candidate, Service
+from anygate.routing.failover import REFUSED_KEY, operators_fault
 
 LIMITED_OPERATIONS = frozenset({"chat", "completions"})
 """Those whose requests take an output limit."""
@@ -408,45 +40,235 @@ LIMITED_OPERATIONS = frozenset({"chat", "completions"})
 SILENT_OPERATIONS = frozenset({"embed", "embed.batch"})
 """Those that write no text: only their input is paid."""
 
-
-def _output_limit(asked: Asked) -> int | None:
-    """The limit to write into the request: when less is paid than asked for, and for plain requests that name none."""
-    request, bill = asked.request, asked.bill
-    if bill.price.free or asked.exchange.route.operation not in LIMITED_OPERATIONS:
-        return None
-    if bill.partial or not (request.limit_fields or request.stream):
-        return max(bill.paid_output // request.choices, 1)
-    return None
+Elsewhere = Callable[[RelayExchange], Awaitable[RelayExchange]]
+"""Answers the client at once, and gives the exchange to make the answer for."""
 
 
-def _at(service: Service, place: Place) -> list[Candidate]:
-    """The one candidate that holds what the request names, natively."""
-    for line in service.lines:
-        if line.native and line.channel.id == place[0]:
-            return [Candidate(line, key) for key in line.channel.credentials if key.id == place[1]]
-    return []
+class Attempts(Asked):
+    """A request from the grant of its hold until an answer goes to the client; from then on the flow has it.
 
+    Nothing here waits: the ledger calls `granted`, the flow `told`. Only what must be written anew or signed takes a
+    coroutine. Whatever happens, the flow closes the hold.
+    """
 
-def _choose(asked: Asked) -> tuple[bytes | None, Sequence[Candidate], str]:
-    """The candidates in order, the conversation's name if it matters where it goes, and why the first is first."""
-    gateway, service, request = asked.gateway, asked.service, asked.request
-    if asked.place is not None:
-        return None, _at(service, asked.place), "pinned"
-    if service.only is not None:
-        return None, service.only, "only channel"
-    now = gateway.loop.time()
-    named = request.cache_key
-    conversation = conversation_id(asked.token.id, request.model, named, request.opening)
-    follows = bool(named) or request.continued
-    preferred = gateway.affinity.find(conversation, now) if follows else None
-    breakers = gateway.breakers
-    candidates = order(
-        service.lines,
-        available=lambda candidate: breakers.available((*candidate.place, candidate.line.model), now),
-        random=gateway.random,
-        preferred=preferred,
-        conversation=conversation if follows and preferred is None else None,
+    __slots__ = (
+        "_candidate",
+        "_candidates",
+        "_conversation",
+        "_elsewhere",
+        "_failure",
+        "_flow",
+        "_held_answer",
+        "_limit",
+        "_reason",
+        "_waited",
     )
-    if preferred is not None and candidates[0].place == preferred:
-        return conversation, candidates, "affinity"
-    return conversation, candidates, "conversation" if follows else "weight"
+
+    _flow: Flow  # once the hold is granted
+    _candidate: Candidate
+    _candidates: Iterator[Candidate]
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        exchange: RelayExchange,
+        record: Record,
+        protocol: Protocol,
+        codec: ChatCodec,
+        request: ChatRequest,
+        bill: Bill,
+        service: Service,
+        token: Token,
+        reasoning: Reasoning | None,
+        place: Place | None,
+        said: Mapping[str, Any],
+        elsewhere: Elsewhere | None,
+    ) -> None:
+        super().__init__(
+            gateway, exchange, record, protocol, codec, request, bill, service, token, reasoning, place, said
+        )
+        self._elsewhere = elsewhere
+        self._conversation: bytes | None = None
+        self._limit: int | None = None
+        self._failure: GatewayError | None = None
+        self._held_answer = False  # the last candidate answered, though not well
+        self._reason = ""  # why the next one is asked
+        self._waited = 0.0  # seconds, for upstreams
+
+    def granted(self, outcome: Granted | Refused | GatewayError) -> None:
+        """The ledger's answer to the bill's hold."""
+        self.gateway.asking -= 1
+        guarded(self._failed, self._take_grant, outcome)
+
+    def _take_grant(self, outcome: Granted | Refused | GatewayError) -> None:
+        gateway, exchange, record, bill = self.gateway, self.exchange, self.record, self.bill
+        bill.granted(outcome)
+        if exchange.disconnected:
+            record.status, record.error = 499, ClientGoneError.code
+            bill.refund(gateway.finished)
+        elif self._elsewhere is not None:
+            self._go_on_later(self._move(self._elsewhere))
+        else:
+            self._begin()
+
+    def _go_on_later(self, rest: Coroutine[Any, Any, None]) -> None:
+        self.gateway.spawn(awaited(self._failed, rest))
+
+    async def _move(self, elsewhere: Elsewhere) -> None:
+        self.exchange = await elsewhere(self.exchange)
+        self._begin()
+
+    def _begin(self) -> None:
+        gateway, exchange, request = self.gateway, self.exchange, self.request
+        limit = self._limit = self._output_limit()
+        limited = limit is not None or request.limit is not None
+        self._flow = flow = Flow(self, limited, exchange.route.operation in SILENT_OPERATIONS, self.told)
+        if gateway.closing:  # the hold was under way when the last flows were ended
+            flow.refuse(ShuttingDown())
+            return
+        self._conversation, candidates, self._reason = choose(self)
+        self._candidates = iter(candidates)
+        self._try_next()
+
+    def _output_limit(self) -> int | None:
+        """The limit to write into the request: when less is paid than asked for, and for plain requests that name none."""
+        request, bill = self.request, self.bill
+        if bill.price.free or self.exchange.route.operation not in LIMITED_OPERATIONS:
+            return None
+        if bill.partial or not (request.limit_fields or request.stream):
+            return max(bill.paid_output // request.choices, 1)
+        return None
+
+    def _try_next(self) -> None:
+        """Send the request to the next candidate; with none left, give up."""
+        for chosen in self._candidates:
+            candidate = self._candidate = (
+                chosen if chosen.line.instead is None else chosen.serving(self.request.document)
+            )
+            channel = candidate.line.channel.name
+            self.record.attempts.append(Attempt(channel, 0, self._reason, candidate.credential.id))
+            try:
+                prepared = prepare(self, candidate, self._limit)
+            except GatewayError as error:
+                if self._goes_on_after(error):
+                    continue
+                break
+            if prepared is None or prepared.target.auth is not None:
+                self._go_on_later(self._send_later(candidate, prepared))
+            else:
+                self._send(candidate, prepared)
+            return
+        self._give_up()
+
+    def _send(self, candidate: Candidate, prepared: Prepared) -> None:
+        gateway = self.gateway
+        gateway.breakers.trying(candidate.key, gateway.loop.time())
+        self._flow.attempt(candidate, gateway.upstream, prepared)
+
+    async def _send_later(self, candidate: Candidate, prepared: Prepared | None) -> None:
+        """What could not be sent at once: written anew first, or signed first."""
+        failure: GatewayError | None = None
+        try:
+            if prepared is None:
+                prepared = await write_anew(self, candidate, self._limit)
+            await sign(self, candidate, prepared)
+        except GatewayError as error:
+            failure = error
+        if self._flow.is_over:  # the process ends
+            return
+        if self.exchange.disconnected:
+            failure = ClientGoneError()
+        if failure is not None or prepared is None:
+            self.told(failure, 0.0)
+        else:
+            self._send(candidate, prepared)
+
+    def told(self, error: GatewayError | None, seconds: float) -> None:
+        """What came of the attempt: an error, or an answer that may be judged, after so many seconds."""
+        guarded(self._failed, self._judge, error, seconds)
+
+    def _judge(self, error: GatewayError | None, seconds: float) -> None:
+        record, flow, gateway, candidate = self.record, self._flow, self.gateway, self._candidate
+        self._waited += seconds
+        record.attempts[-1].milliseconds = int(seconds * 1000)
+        if isinstance(error, ClientGoneError):
+            record.status = 499
+            flow.refuse(error)
+            return
+        error, verdict = judge_attempt(flow, error)
+        if verdict == "next":
+            if self._goes_on_after(error):
+                self._try_next()
+            else:
+                self._give_up()
+            return
+        now = gateway.loop.time()
+        gateway.breakers.succeeded(candidate.key, now)  # by a refusal of the request itself, too
+        line = candidate.line
+        record.channel, record.provider, record.upstream_model = line.channel.name, line.provider.slug, line.model
+        headers = gateway.own_headers(self.exchange, record, self._waited)
+        if verdict == "pass":
+            flow.pass_refusal(headers)
+            return
+        if self._conversation is not None:
+            gateway.affinity.remember(self._conversation, candidate.place, now)
+        if self.codec.state is not None:
+            self._keep_made(self.codec.state)
+        flow.relay(headers)
+
+    def _keep_made(self, state: ChatState) -> None:
+        """An answer with an id may be continued: by its upstream, so the id is pinned to this channel and key, or by us."""
+        keeper, user_id, document = self.gateway.keeper, self.token.user_id, self.request.document
+        flow, place = self._flow, self._candidate.place
+        if self._candidate.line.native:
+            name = state.made_id(flow.body)
+            if name:
+                pin(keeper, user_id, name, place)
+                flow.on_used = lambda usage: pin(keeper, user_id, name, place, usage.total_tokens)
+        elif state.wants_keeping(document):
+            flow.on_answer = lambda answer: keep_answer(keeper, user_id, document, answer)
+
+    def _goes_on_after(self, error: GatewayError | None) -> bool:
+        """The attempt failed: with an error, or with an answer that another channel may do better. Shall one be asked?"""
+        gateway, record, candidate = self.gateway, self.record, self._candidate
+        if error is None or isinstance(error, UpstreamError):  # not: it could not even be written for this one
+            gateway.breakers.failed(candidate.key, gateway.loop.time())
+        if self._conversation is not None:
+            gateway.affinity.forget(self._conversation)
+        failure = self._failure = error or UpstreamError()
+        self._held_answer = error is None
+        came_of_it = self._flow.status if error is None else failure.code
+        record.attempts[-1].reason += f"; {came_of_it}"
+        record.warnings = ""  # they were of this attempt
+        self._reason = f"failover: {came_of_it}"
+        return failure.failover
+
+    def _give_up(self) -> None:
+        """Every candidate failed: the last upstream's answer passes as it came, unless it concerns the operator's key."""
+        record, flow, exchange = self.record, self._flow, self.exchange
+        headers = self.gateway.own_headers(exchange, record, self._waited)
+        if not record.attempts:
+            flow.refuse(InvalidRequest("What the request names lies with a provider that does not serve this model"))
+            return
+        record.channel = record.attempts[-1].channel
+        if not self._held_answer:
+            flow.refuse(self._failure or UpstreamError())
+        elif flow.status in REFUSED_KEY or (flow.status == 400 and operators_fault(flow.refusal())):
+            flow.refuse(UpstreamRefusedKey())
+        elif flow.is_sse:
+            flow.refuse(UpstreamError("The upstream's stream began with an error"))
+        else:
+            flow.pass_refusal(headers)
+
+    def _failed(self, error: Exception) -> None:
+        """A refusal of ours, or a defect: it costs this request, and the money goes back."""
+        gateway, record = self.gateway, self.record
+        refusal = gateway.refusal(record, error)
+        flow: Flow | None = getattr(self, "_flow", None)
+        if flow is not None:
+            flow.refuse(refusal)
+        elif self.bill.is_open:
+            gateway.tell(self.exchange, record, refusal)
+            self.bill.refund(gateway.finished)
+        else:
+            gateway.refuse(self.exchange, refusal, record)

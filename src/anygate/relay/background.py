@@ -20,7 +20,7 @@ from anygate.protocols import json_spans
 from anygate.protocols.chat_codec import ChatCodec, Reply
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.sse import SseDecoder
-from anygate.relay.background_run import CANCELLED, ENDED, RUN, Run, cancelled, failed, follow_run, object_of, runs
+from anygate.relay.background_run import CANCELLED, ENDED, RUN, Run, cancelled, failed, follow_run, object_of
 from anygate.relay.gateway import Gateway
 from anygate.relay.history import KeptAnswer, find_answer
 
@@ -28,13 +28,13 @@ _MARK_SECONDS = 30 * 86_400.0
 _STREAM = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 
-def is_wanted(codec: ChatCodec, request: ChatRequest) -> bool:
+def is_wanted(request: ChatRequest) -> bool:
     """Shall the answer be made in the background?
 
     Raises:
         InvalidRequest: it shall, but may not be kept.
     """
-    if codec.state is None or request.document.get("background") is not True:
+    if request.document.get("background") is not True:
         return False
     if request.document.get("store") is False:
         raise InvalidRequest(
@@ -82,10 +82,10 @@ def prepare(codec: ChatCodec, record: Record, said: Mapping[str, Any], request: 
     return Background(again, _queued(codec, record, said, again), request.stream)
 
 
-async def start(gateway: Gateway, exchange: RelayExchange, record: Record, background: Background) -> RelayExchange:
+async def start(gateway: Gateway, record: Record, background: Background, exchange: RelayExchange) -> RelayExchange:
     """Answer the client, and give the exchange to make the answer for. The request's money is held."""
     run = Run(gateway, record, background.request.document, background.queued)
-    runs(gateway)[run.place] = run
+    gateway.runs[run.place] = run
     run.keep()
     await gateway.keeper.settled()  # another process may be asked for it at once
     if background.stream:
@@ -136,7 +136,7 @@ async def cancel(gateway: Gateway, user_id: int, kept: KeptAnswer) -> dict[str, 
     if answer["status"] in ENDED:
         return answer
     gateway.keeper.keep(user_id, CANCELLED, name, b"1", _MARK_SECONDS)
-    run = runs(gateway).get((user_id, name))
+    run = gateway.runs.get((user_id, name))
     if run is not None:
         run.cancel()
     await gateway.keeper.settled()
@@ -155,7 +155,7 @@ async def follow(gateway: Gateway, exchange: RelayExchange, record: Record, name
 
     Returns False, and nothing was sent, where it is not made here.
     """
-    run = runs(gateway).get((record.user_id, name))
+    run = gateway.runs.get((record.user_id, name))
     if run is None:
         return False
     record.status, record.stream = 200, True

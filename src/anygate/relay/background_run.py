@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -144,7 +143,7 @@ class Run:
         if self._beating is not None:
             self._beating.cancel()
         self.keep()
-        runs(self._gateway).pop(self.place, None)
+        self._gateway.runs.pop(self.place, None)
         self.changed.set()
 
     def _fail(self) -> None:
@@ -205,11 +204,3 @@ def object_of(data: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
-
-
-_RUNS: "WeakKeyDictionary[Gateway, dict[tuple[int, str], Run]]" = WeakKeyDictionary()
-
-
-def runs(gateway: Gateway) -> "dict[tuple[int, str], Run]":
-    """What is being made in a process, by user and id."""
-    return _RUNS.setdefault(gateway, {})

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from anygate.canonical.errors import InsufficientQuota, RateLimited
+from anygate.canonical.errors import GatewayError, InsufficientQuota, RateLimited
 from anygate.canonical.money import Nanos, usd_text
 from anygate.canonical.token import Token
 from anygate.canonical.usage import NO_USAGE, Evidence, Usage
@@ -33,8 +33,12 @@ _encode_detail = msgspec.json.Encoder().encode
 class Journal(Protocol):
     """What the relay asks of the ledger."""
 
+    def ask(self, hold: Hold, done: Callable[[Granted | Refused | GatewayError], None]) -> None:
+        """Ask for money; `done` gets the answer, which is durable, later in the event loop."""
+        ...
+
     def reserve(self, hold: Hold) -> "asyncio.Future[Granted | Refused]":
-        """Ask for money; the answer is durable."""
+        """The same for who can wait; the future fails with LedgerUnavailable where the ledger cannot be written."""
         ...
 
     def close(self, close: Close, done: Callable[[Close, Closed | NotHeld], None] | None = None) -> None:
@@ -94,11 +98,16 @@ class Bill:
         self.partial = False
         self.is_open = False
 
-    def reserve(self, token: Token, now_seconds: float, deadline_ms: int) -> "asyncio.Future[Granted | Refused]":
-        """Ask for the ceiling, or what is free of it if that is worth a call; `granted` takes the answer.
+    async def reserve(self, token: Token, now_seconds: float, deadline_ms: int) -> None:
+        """Ask for the hold and wait for it.
 
-        The future fails with LedgerUnavailable where the ledger cannot be written.
+        Raises:
+            InsufficientQuota, RateLimited, LedgerUnavailable: nothing was taken.
         """
+        self.granted(await self._journal.reserve(self.hold(token, now_seconds, deadline_ms)))
+
+    def hold(self, token: Token, now_seconds: float, deadline_ms: int) -> Hold:
+        """What the ledger is asked for: the ceiling, or what is free of it if that is worth a call; `granted` takes the answer."""
         price, limits = self.price, token.limits
         ceiling, minimum = price.bounds(
             self.input_tokens,
@@ -133,19 +142,21 @@ class Bill:
             budget=budget,
             windows=windows,
         )
-        return self._journal.reserve(hold)
+        return hold
 
-    def granted(self, outcome: Granted | Refused) -> None:
+    def granted(self, outcome: Granted | Refused | GatewayError) -> None:
         """Take the ledger's answer.
 
         Raises:
-            InsufficientQuota, RateLimited: refused; nothing was taken.
+            InsufficientQuota, RateLimited, LedgerUnavailable: nothing was taken.
         """
         hold = self._hold
         if hold is None:
-            raise RuntimeError("granted before reserve")
+            raise RuntimeError("granted before it was asked for")
         if isinstance(outcome, Refused):
             raise _refusal(outcome, hold)
+        if isinstance(outcome, GatewayError):
+            raise outcome
         self.is_open = True
         self.held = outcome.amount
         self.partial = outcome.amount < hold.ceiling

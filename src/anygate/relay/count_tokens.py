@@ -1,12 +1,12 @@
 """Counting a request's input tokens: asked of the provider where it can be, else estimated."""
 
+from anygate.canonical.errors import ClientGoneError
 from anygate.edge.exchange import RelayExchange
 from anygate.observe.record import Record
-from anygate.relay.attempts import media_tokens
-from anygate.relay.flow import ClientGoneError
+from anygate.relay.asked import media_tokens
 from anygate.relay.gateway import Gateway
 from anygate.relay.local import answer_json
-from anygate.relay.serve import authenticate, check_model, find_service, route_parameters, serve_chat
+from anygate.relay.serve import authenticate, chat_codec, check_model, find_service, route_parameters, serve_chat
 
 
 async def count_tokens(gateway: Gateway, exchange: RelayExchange, record: Record) -> None:
@@ -21,14 +21,14 @@ async def count_tokens(gateway: Gateway, exchange: RelayExchange, record: Record
     if not body.complete:
         raise ClientGoneError
     protocol = gateway.routes.protocol_of(exchange.route)
-    codec = protocol.chat
-    if codec is None:
-        raise TypeError(f"{protocol.name} is no chat protocol")
+    codec = chat_codec(protocol)
     request = codec.read(body.buffer(), route_parameters(exchange))
     directory = gateway.directory
     counting = directory.service(request.model, exchange.route.operation, token.group, protocol.name)
     if counting is not None or codec.encode_count is None:
-        await serve_chat(gateway, exchange, record)
+        rest = serve_chat(gateway, exchange, record)
+        if rest is not None:
+            await rest
         return
     check_model(token, request.model)
     service = find_service(directory, token, request.model, "chat", protocol.name)

@@ -1,38 +1,34 @@
 """One request on its way through one channel after another, and its answer on the way back.
 
-Up to the upstream's first token a coroutine (relay.serve) waits on `Flow.outcome`; from then on blocks pass by plain
-callbacks, and the end, whichever side brings it, closes the bill.
+Everything comes by plain callbacks. Up to the upstream's first token `relay.attempts` is told what came of each attempt; from
+then on blocks pass, and the end, whichever side brings it, closes the bill.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from anygate.canonical.errors import (
+    ClientGoneError,
     GatewayError,
-    InsufficientQuota,
-    InternalError,
     ShuttingDown,
     UpstreamError,
     UpstreamInvalid,
     UpstreamTimeout,
 )
-from anygate.canonical.usage import NO_USAGE, Evidence, Usage
-from anygate.edge.exchange import RelayExchange
-from anygate.observe.record import Record
+from anygate.canonical.usage import NO_USAGE
 from anygate.protocols.aws_event_stream import AwsEventStream
-from anygate.protocols.chat_codec import ChatCodec, StreamFilter
-from anygate.protocols.table import Protocol as ClientProtocol
-from anygate.relay.bill import Bill
+from anygate.protocols.chat_codec import StreamFilter
+from anygate.relay.asked import Asked
 from anygate.relay.headers import Headers, answer_headers, own_headers, value_of
 from anygate.relay.meter import Meter
-from anygate.relay.ticker import Ticker
+from anygate.relay.prepared import Prepared
+from anygate.relay.settling import BETWEEN, DONE, RELAYING, WAITING, Settling, Told
 from anygate.relay.translation import StreamTranslator, Translation, refusal_by_status, refusal_of
 from anygate.routing.directory import Candidate
-from anygate.upstream.call import Call, Origin, Upstream
+from anygate.upstream.call import Upstream
 
 MOST_TRANSLATED_BYTES = 64 << 20
 """A plain answer that is translated is kept whole up to this size (generated images and sounds in base64)."""
@@ -48,144 +44,58 @@ _STREAM_HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-_NEAR_TOKENS = 512  # a stream this close to its hold asks for more
-
-_WAITING, _RELAYING, _DONE = range(3)
-
-Body = Sequence[bytes | memoryview]
 
 
-class Context(Protocol):
-    """What a flow needs of the gateway."""
-
-    loop: asyncio.AbstractEventLoop
-    ticker: Ticker
-    heartbeat: float
-
-    def finished(self, record: Record) -> None:
-        """The record is complete."""
-        ...
-
-    def spawn(self, coroutine: Any) -> None:
-        """Run a short background coroutine that outlives the request."""
-        ...
-
-    def left(self, flow: "Flow") -> None:
-        """The flow is over."""
-        ...
-
-
-class ClientGone(Exception):
-    """The client left before anything could be answered."""
-
-
-class Flow:
+class Flow(Settling):
     """A request's state from its first attempt to its settlement. Implements `upstream.call.Sink`.
 
     Attributes:
-        outcome: resolves once per attempt: None when the answer may go on (complete, or its first token is here), an
-            error when the attempt failed without an answer.
         status, headers: of the attempt's answer.
-        meter: watches it.
-        is_sse, complete: whether it is a stream; whether all of it is here.
+        complete: all of it is here.
     """
 
     __slots__ = (
-        "_array",
         "_beat_at",
-        "_bill",
-        "_call",
+        "_began",
         "_candidate",
-        "_codec",
-        "_context",
         "_direct",
-        "_drain_until",
-        "_evidence",
-        "_exchange",
-        "_extending",
         "_filter",
         "_first_byte_at",
-        "_last",
-        "_limited",
-        "_no_more",
         "_observe",
         "_parts",
-        "_phase",
-        "_protocol",
         "_quiet",
-        "_record",
         "_sent_at",
-        "_silent",
-        "_silent",
-        "_stream",
         "_strip",
-        "_text_tokens",
         "_translation",
         "_unframe",
         "_upstream_codec",
         "complete",
-        "first_token_at",
         "headers",
-        "is_sse",
-        "meter",
         "on_answer",
-        "on_used",
-        "outcome",
         "size",
         "status",
         "translated",
     )
 
-    outcome: "asyncio.Future[GatewayError | None]"
     headers: Headers
-    meter: Meter
     _observe: Callable[[bytes], bool]  # once it relays
 
-    def __init__(
-        self,
-        context: Context,
-        exchange: RelayExchange,
-        protocol: ClientProtocol,
-        codec: ChatCodec,
-        record: Record,
-        bill: Bill,
-        text_tokens: int,
-        stream: bool,
-        array: bool,
-        limited: bool,
-        silent: bool = False,
-    ) -> None:
-        self._context = context
-        self._exchange = exchange
-        self._protocol = protocol
-        self._codec = codec
-        self._record = record
-        self._bill = bill
-        self._text_tokens = text_tokens  # input tokens to bill where only counting is left
-        self._stream = stream
-        self._array = array  # a stream in the form of a JSON array
-        self._silent = silent  # the answer is no text: only the input is paid
-        self._limited = limited  # the upstream is told how much it may write
-        self._upstream_codec = codec
+    def __init__(self, asked: Asked, limited: bool, silent: bool, tell: Told) -> None:
+        super().__init__(asked, limited, silent, tell)
+        self._upstream_codec = asked.codec
         self._parts: list[bytes] = []
-        self._call: Call | None = None
         self._candidate: Candidate | None = None
         self._filter: StreamFilter | None = None
         self._unframe: StreamFilter | None = None
         self._translation: Translation | None = None
-        self._phase = _WAITING
-        self._evidence: Evidence = "reported"
-        self._last = b"\n\n"
-        self._direct = self._strip = self._quiet = self._extending = self._no_more = False
-        self._drain_until = self._sent_at = self._first_byte_at = self._beat_at = 0.0
+        self._direct = self._strip = self._quiet = False
+        self._sent_at = self._first_byte_at = self._beat_at = 0.0
         self.status = self.size = 0
-        self.is_sse = self.complete = False
-        self.first_token_at = 0.0
+        self.complete = False
         self.translated = b""  # a complete plain answer in the client's protocol
-        self.on_used: Callable[[Usage], None] | None = None  # told what the answer used
         self.on_answer: Callable[[Mapping[str, Any]], None] | None = None  # given the answer object that the client got
-        exchange.on_gone = self.gone
-        context.ticker.add(self)
+        asked.exchange.on_gone = self.gone
+        asked.gateway.entered(self)
 
     def _reset(self) -> None:
         """Forget the former attempt."""
@@ -195,51 +105,23 @@ class Flow:
         self.translated = b""
         self._parts = []
 
-    # The coroutine's side
+    # The attempts' side
 
-    def attempt(
-        self,
-        candidate: Candidate,
-        upstream: Upstream,
-        origin: Origin,
-        head: bytes,
-        body: Body,
-        codec: ChatCodec,
-        strip: bool,
-        translation: Translation | None = None,
-    ) -> "asyncio.Future[GatewayError | None]":
-        """Start a call to the candidate; the future tells when it may be judged.
-
-        Args:
-            candidate: the channel and key.
-            upstream: the client.
-            origin: where to.
-            head: of the upstream request.
-            body: of the upstream request, in pieces.
-            codec: of the upstream's protocol.
-            strip: the usage chunk was asked for by us alone and is taken out again.
-            translation: turns the answer into the client's protocol, where that is another.
-        """
-        loop = self._context.loop
+    def attempt(self, candidate: Candidate, upstream: Upstream, prepared: Prepared) -> None:
+        """Start a call to the candidate: channel and key."""
+        loop = self._gateway.loop
         if self._candidate is not None:
             self._reset()
-        self._upstream_codec = codec
-        self._strip = strip
-        self._translation = translation
+        self._upstream_codec = prepared.codec
+        self._strip = prepared.strip
+        self._translation = prepared.translation
         self._candidate = candidate
-        self._phase = _WAITING
+        self._phase = WAITING
         now = self._sent_at = loop.time()
         limit = candidate.line.channel.timeouts.first_byte
         self._first_byte_at = now + limit if limit > 0 else 0.0
-        self.outcome = loop.create_future()
-        self._call = upstream.send(origin, head, body, self)
-        return self.outcome
-
-    def stop(self) -> None:
-        """Give the attempt up; its connection is closed."""
-        if self._call is not None:
-            self._call.cancel()
-            self._call = None
+        self._began = perf_counter()
+        self._call = upstream.send(prepared.target.origin, prepared.head, prepared.body, self)
 
     @property
     def body(self) -> bytes:
@@ -265,7 +147,7 @@ class Flow:
         self.translated = self._translation.answer(self.meter.decoded(self.body))
 
     def relay(self, headers: Headers) -> None:
-        """The attempt is good: let its answer go to the client. Ends the coroutine's part."""
+        """The attempt is good: let its answer go to the client."""
         allowed = self._answer_headers()
         exchange = self._exchange
         if not self.is_sse and self.complete:
@@ -299,7 +181,7 @@ class Flow:
             self._end_stream()
 
     def _begin(self) -> None:
-        self._phase = _RELAYING
+        self._phase = RELAYING
         if not self._exchange.disconnected:
             self._record.status = self.status
 
@@ -334,11 +216,6 @@ class Flow:
     def refuse(self, error: GatewayError) -> None:
         """Answer with an error of ours and charge nothing (or what a broken stream delivered)."""
         self._break(error)
-
-    def abandon(self) -> None:
-        """The coroutine failed before anyone took over: give the money back."""
-        if self._phase == _WAITING:
-            self._break(InternalError())
 
     def pass_refusal(self, headers: Headers) -> None:
         """Hand on the upstream's own refusal as it came; nothing is charged."""
@@ -383,7 +260,7 @@ class Flow:
             data = self._unframe.feed(data)
             if not data:
                 return
-        if self._phase == _RELAYING:
+        if self._phase == RELAYING:
             self._pass_on(data)
             return
         self._parts.append(data)
@@ -415,19 +292,19 @@ class Flow:
             self.on_block(rest)
         self._call = None
         self.complete = True
-        if self._phase == _RELAYING:
+        if self._phase == RELAYING:
             self._end_stream()
-        elif self._phase == _WAITING:
+        elif self._phase == WAITING:
             self._resolve(None)
 
     def on_fail(self, error: UpstreamError) -> None:
         """The upstream failed."""
         self._call = None
-        if self._phase == _RELAYING:
+        if self._phase == RELAYING:
             if self._candidate is not None:
                 self._record.attempts[-1].reason += f"; broke: {error.code}"
             self._break(error)
-        elif self._phase == _WAITING:
+        elif self._phase == WAITING:
             self._resolve(error)
 
     # The client's side
@@ -439,7 +316,7 @@ class Flow:
             # SDKs hang up at the last event without waiting for the body's end. It is at hand: the answer is whole,
             # and the upstream's connection can be used again.
             self._direct = False
-            self._drain_until = self._context.loop.time() + _END_SECONDS
+            self._drain_until = self._gateway.loop.time() + _END_SECONDS
             self._call.resume()
             return
         self._record.status = 499
@@ -449,15 +326,15 @@ class Flow:
             self._leave()
             return
         self._direct = False
-        self._drain_until = self._context.loop.time() + channel.drain_seconds
+        self._drain_until = self._gateway.loop.time() + channel.drain_seconds
         self._evidence = "drained"
         self._call.resume()
 
     def _leave(self) -> None:
         self.stop()
-        if self._phase == _RELAYING:
+        if self._phase == RELAYING:
             self._settle_observed()
-        elif self._phase == _WAITING and self._candidate is not None:
+        elif self._phase == WAITING and self._candidate is not None:
             self._resolve(ClientGoneError())
 
     def tick(self, now: float) -> None:
@@ -466,35 +343,37 @@ class Flow:
             if now >= self._drain_until:
                 self._leave()
             return
-        if self._phase == _WAITING and self._first_byte_at and now >= self._first_byte_at and self._call is not None:
+        if self._phase == WAITING and self._first_byte_at and now >= self._first_byte_at and self._call is not None:
             self.stop()
             self._resolve(UpstreamTimeout("The upstream sent no token in time"))
             return
-        if not self._stream or not self._context.heartbeat or self._array:
+        if not self._stream or not self._gateway.heartbeat or self._array:
             return
         if not self._quiet:  # something was relayed since the last look (or this is the first)
             self._quiet = True
-            self._beat_at = now + self._context.heartbeat
+            self._beat_at = now + self._gateway.heartbeat
         elif now >= self._beat_at:
-            self._beat_at = now + self._context.heartbeat
+            self._beat_at = now + self._gateway.heartbeat
             self._beat()
 
     def shut_down(self) -> None:
         """The process ends: the client is told, what was delivered is settled."""
         asked = self._call is not None
         self.stop()
-        if self._phase == _WAITING and asked:
+        if self._phase == WAITING and asked:
             self._resolve(ShuttingDown())
-        elif self._phase != _DONE:  # it goes to the client, or is still being written for an upstream
+        elif self._phase != DONE:  # it goes to the client, or is still being written for an upstream
             self._break(ShuttingDown())
 
     # Inside
 
     def _resolve(self, error: GatewayError | None) -> None:
-        if not self.outcome.done():
+        if self._phase == WAITING:
+            self._phase = BETWEEN
+            now = perf_counter()
             if error is None and self._stream:
-                self.first_token_at = perf_counter()
-            self.outcome.set_result(error)
+                self.first_token_at = now
+            self._tell(error, now - self._began)
 
     def _pause(self) -> None:
         if self._call is not None:
@@ -509,7 +388,7 @@ class Flow:
         if exchange.disconnected or exchange.response_complete or not exchange.writable:
             return
         if not exchange.response_started:
-            waited = self._context.loop.time() - self._sent_at
+            waited = self._gateway.loop.time() - self._sent_at
             self._record.status = 200
             self._record.overhead_ms = max(perf_counter() - exchange.started_at - waited, 0.0) * 1000
             exchange.head(200, [*_STREAM_HEADERS, *own_headers(self._record)], self._codec.heartbeat)
@@ -550,90 +429,3 @@ class Flow:
         elif self._filter is not None and self.meter.followed:
             self._filter.finish()
         self._settle_observed()
-
-    def _break(self, error: GatewayError) -> None:
-        """The answer cannot go on."""
-        exchange, record = self._exchange, self._record
-        record.error = record.error or error.code
-        started = self._phase == _RELAYING
-        if not exchange.response_started:
-            status, headers, body = self._protocol.encode_error(error, record.request_id)
-            record.status = status
-            exchange.answer(status, headers + own_headers(record), body)
-        elif self._array and self._protocol.encode_array_error is not None:
-            exchange.block(self._protocol.encode_array_error(error, record.request_id))
-            exchange.end()
-        elif self.is_sse or self._stream:
-            if not self._last.endswith(b"\n\n"):
-                exchange.block(b"\n\n")  # the broken event ends here; ours is one of its own
-            exchange.block(self._protocol.encode_stream_error(error, record.request_id))
-            exchange.end()
-        else:
-            exchange.abort()
-        self.stop()
-        if started:
-            self._settle_observed()
-        else:
-            self._finish(NO_USAGE, "none")
-
-    def _settle_observed(self) -> None:
-        """The bill of an answer that was relayed in blocks."""
-        self._settle(*self.meter.result(self._exchange.bytes_sent))
-
-    def _settle(self, usage: Usage | None, text_bytes: int) -> None:
-        """Reported usage if it came, else what was delivered. An answer with no output at all is free."""
-        if usage is not None:
-            charge = self._silent or usage.output_tokens > 0
-            self._finish(usage, self._evidence if charge else "reported", charge)
-        elif self._silent:
-            self._finish(Usage(input=self._text_tokens), "counted")
-        elif text_bytes:
-            self._finish(Usage(input=self._text_tokens, output=(text_bytes + 3) // 4), "counted")
-        else:
-            self._finish(NO_USAGE, "none")
-
-    def _finish(self, usage: Usage, evidence: Evidence, charge: bool = True) -> None:
-        if self._phase == _DONE:
-            return
-        self._phase = _DONE
-        context, exchange, record = self._context, self._exchange, self._record
-        context.ticker.discard(self)
-        exchange.on_gone = exchange.on_paused = exchange.on_writable = None
-        record.response_bytes = exchange.bytes_sent
-        record.latency_ms = (perf_counter() - exchange.started_at) * 1000
-        if self._stream and self.first_token_at:
-            record.first_token_ms = (self.first_token_at - exchange.started_at) * 1000
-        exchange.body.discard()
-        context.left(self)
-        if self.on_used is not None:
-            self.on_used(usage)
-        self._bill.settle(usage, evidence, context.finished, charge)
-
-    def _watch_hold(self) -> None:
-        """A stream without a limit of its own nears what its hold pays for: take more, or end it."""
-        # Where the upstream was given a limit, counting bytes may overshoot it: only a gross excess is acted on.
-        token_bytes = 8 if self._limited else 4
-        paid = self._bill.paid_output
-        bound = (paid - _NEAR_TOKENS) * token_bytes - 1
-        tokens = self.meter.text_beyond(bound, self._exchange.bytes_sent) // token_bytes
-        if self._drain_until:
-            return
-        if self._no_more and tokens >= paid:
-            self._break(InsufficientQuota("The balance behind this key is used up; the stream was ended here"))
-        elif tokens + _NEAR_TOKENS >= paid and not self._extending and not self._no_more:
-            self._extending = True
-            self._context.spawn(self._extend(tokens))
-
-    async def _extend(self, tokens: int) -> None:
-        try:
-            more = await self._bill.extend(tokens)
-        except GatewayError:
-            more = False
-        self._extending = False
-        self._no_more = not more
-
-
-class ClientGoneError(GatewayError):
-    """The client closed the connection."""
-
-    status, code = 499, "client_gone"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from anygate.canonical.errors import GatewayError, InternalError, ShuttingDown
 from anygate.canonical.money import AccountId
@@ -20,7 +20,7 @@ from anygate.protocols.chat_codec import ChatCodec
 from anygate.protocols.table import Protocol as ClientProtocol
 from anygate.providers.table import Provider
 from anygate.relay.bill import Journal
-from anygate.relay.flow import Flow
+from anygate.relay.guard import awaited, guarded
 from anygate.relay.headers import own_headers
 from anygate.relay.signing import Signer
 from anygate.relay.targets import Targets
@@ -34,7 +34,13 @@ from anygate.upstream.ask import post_form
 from anygate.upstream.call import Upstream
 from anygate.upstream.google_token import GoogleTokens
 
+if TYPE_CHECKING:
+    from anygate.relay.background_run import Run
+    from anygate.relay.flow import Flow
+
 logger = logging.getLogger("anygate.relay")
+
+_CLOSING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,8 @@ class Logs(Protocol):
         ...
 
 
-Handler = Callable[["Gateway", RelayExchange, Record], Awaitable[None]]
+Handler = Callable[["Gateway", RelayExchange, Record], Awaitable[None] | None]
+"""Serves an exchange at once, or returns what is left to wait for. May raise a GatewayError, which is the answer."""
 
 
 class Gateway:
@@ -120,14 +127,16 @@ class Gateway:
         self.heartbeat = heartbeat
         self.assumed_output = assumed_output
         self.deadline_ms = deadline_ms
-        self.ticker = Ticker(loop)
+        self.flows: set[Flow] = set()
+        self.ticker = Ticker(loop, self.flows)
         self.breakers = Breakers()
         self.affinity = Affinity()
         self.targets = Targets()
         self.signer = Signer(GoogleTokens(partial(post_form, upstream), clock), clock)
-        self.flows: set[Flow] = set()
         self.connections: set[Connection] = set()
+        self.runs: dict[tuple[int, str], Run] = {}  # answers that are made in the background, by user and id
         self.closing = False
+        self.asking = 0  # requests whose hold is under way
         self._handlers = handlers
         self.providers = providers
         self._logs = logs
@@ -159,24 +168,26 @@ class Gateway:
         """Serve the exchange; returns at once."""
         record = self._record(exchange)
         if self.closing:
-            self._refuse(exchange, record, ShuttingDown())
-        else:
-            exchange.task = self.loop.create_task(self._run(exchange, record))
+            self.refuse(exchange, ShuttingDown(), record)
+            return
+        guarded(partial(self._fail, exchange, record), self._serve, exchange, record)
 
-    def refuse(self, exchange: RelayExchange, error: GatewayError) -> None:
+    def _serve(self, exchange: RelayExchange, record: Record) -> None:
+        rest = self._handlers[exchange.route.operation](self, exchange, record)
+        if rest is not None:
+            exchange.task = self.loop.create_task(awaited(partial(self._fail, exchange, record), rest))
+
+    def _fail(self, exchange: RelayExchange, record: Record, error: Exception) -> None:
+        refusal = self.refusal(record, error)
+        if refusal is error or not exchange.response_complete:  # else it has been served, and logged
+            self.refuse(exchange, refusal, record)
+
+    def refuse(self, exchange: RelayExchange, error: GatewayError, record: Record | None = None) -> None:
         """Answer the exchange with an error in its protocol's shape, and log it."""
-        self._refuse(exchange, self._record(exchange), error)
-
-    async def _run(self, exchange: RelayExchange, record: Record) -> None:
-        try:
-            await self._handlers[exchange.route.operation](self, exchange, record)
-        except GatewayError as error:
-            self._refuse(exchange, record, error)
-        except Exception:
-            # The one place that catches everything: a defect of ours costs one request, never the process.
-            logger.exception("request %s failed", record.request_id)
-            if not exchange.response_complete:
-                self._refuse(exchange, record, InternalError())
+        if record is None:
+            record = self._record(exchange)
+        self.tell(exchange, record, error)
+        self._logs.add(record)
 
     def _record(self, exchange: RelayExchange) -> Record:
         request_id = exchange.request_id = self.new_id()
@@ -193,17 +204,24 @@ class Gateway:
             client_ip=address,
         )
 
-    def _refuse(self, exchange: RelayExchange, record: Record, error: GatewayError) -> None:
+    def refusal(self, record: Record, error: Exception) -> GatewayError:
+        """What the client is told of an exception; a defect of ours costs one request, never the process."""
+        if isinstance(error, GatewayError):
+            return error
+        logger.error("request %s failed", record.request_id, exc_info=error)
+        return InternalError()
+
+    def tell(self, exchange: RelayExchange, record: Record, error: GatewayError) -> None:
+        """Answer with an error in the protocol's shape; where an answer has begun, break it off."""
         record.error = error.code
         record.latency_ms = record.overhead_ms = (perf_counter() - exchange.started_at) * 1000
         status, headers, body = self.answers_in(exchange).encode_error(error, record.request_id)
         record.status = 499 if exchange.disconnected else status  # of the protocol: no money is a 429 or a 402
         if not exchange.response_started:
             exchange.answer(status, headers + self.own_headers(exchange, record, 0.0), body)
-        else:
+        elif not exchange.response_complete:
             exchange.abort()
         exchange.body.discard()
-        self._logs.add(record)
 
     def answers_in(self, exchange: RelayExchange) -> ClientProtocol:
         """The protocol in which an exchange is answered: its route's, or on a shared route that of the client who asks."""
@@ -221,12 +239,13 @@ class Gateway:
         record.overhead_ms = (perf_counter() - exchange.started_at - waited) * 1000
         return own_headers(record)
 
-    def entered(self, flow: Flow) -> None:
+    def entered(self, flow: "Flow") -> None:
         """A flow has begun."""
         self.flows.add(flow)
+        self.ticker.wake()
 
-    def left(self, flow: Flow) -> None:
-        """A flow is over."""
+    def left(self, flow: Any) -> None:
+        """A flow is over: one that `entered`."""
         self.flows.discard(flow)
 
     def finished(self, record: Record) -> None:
@@ -245,8 +264,11 @@ class Gateway:
         for flow in tuple(self.flows):
             flow.shut_down()
         served = [connection.end(ShuttingDown()) for connection in tuple(self.connections)]
+        deadline = self.loop.time() + _CLOSING_SECONDS
+        while self.asking and self.loop.time() < deadline:  # noqa: ASYNC110 - once in the life of a process
+            await asyncio.sleep(0.005)
         if running := self._tasks.union(task for task in served if task is not None):
-            await asyncio.wait(running, timeout=1)
+            await asyncio.wait(running, timeout=_CLOSING_SECONDS)
         for task in tuple(self._tasks):
             task.cancel()
         self.ticker.close()

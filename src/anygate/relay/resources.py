@@ -11,6 +11,7 @@ import orjson
 
 from anygate.canonical.channel import Channel, Credential
 from anygate.canonical.errors import (
+    ClientGoneError,
     GatewayError,
     InvalidRequest,
     NotFound,
@@ -23,7 +24,6 @@ from anygate.edge.exchange import RelayExchange
 from anygate.observe.record import Attempt, Record
 from anygate.providers import registry
 from anygate.relay.bill import Bill
-from anygate.relay.flow import ClientGoneError
 from anygate.relay.gateway import Gateway
 from anygate.relay.headers import answer_headers, default_lines, request_lines
 from anygate.relay.pages import page, query_of
@@ -148,7 +148,7 @@ async def _admit(gateway: Gateway, exchange: RelayExchange, record: Record) -> t
         raise ClientGoneError
     record.request_bytes = body.size
     bill = Bill(gateway.journal, record, FREE, 0, 0, audio_in=False, audio_out=False)
-    bill.granted(await bill.reserve(token, gateway.clock(), record.started_ms + gateway.deadline_ms))
+    await bill.reserve(token, gateway.clock(), record.started_ms + gateway.deadline_ms)
     return token, bill
 
 

@@ -1,10 +1,14 @@
 """The line that every relayed request walks. This is the file to read to understand the gateway."""
 
 import hashlib
+from collections.abc import Awaitable, Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import parse_qs
 
 from anygate.canonical.chat import Reasoning
 from anygate.canonical.errors import (
+    ClientGoneError,
     InsufficientQuota,
     InvalidApiKey,
     ModelNotAllowed,
@@ -18,11 +22,13 @@ from anygate.edge.exchange import RelayExchange
 from anygate.edge.keys import find_key
 from anygate.observe.record import Record
 from anygate.pricing.model import PricedModel, compile_price
+from anygate.protocols.chat_codec import ChatCodec
 from anygate.protocols.chat_request import ChatRequest
-from anygate.relay.attempts import SILENT_OPERATIONS, Asked, forward, media_tokens
-from anygate.relay.background import Background, is_wanted, prepare, start
+from anygate.protocols.table import Protocol
+from anygate.relay.asked import media_tokens
+from anygate.relay.attempts import SILENT_OPERATIONS, Attempts, Elsewhere
+from anygate.relay.background import is_wanted, prepare, start
 from anygate.relay.bill import Bill
-from anygate.relay.flow import ClientGoneError
 from anygate.relay.gateway import Gateway
 from anygate.relay.history import bind
 from anygate.routing.affinity import Place
@@ -35,79 +41,125 @@ FREE_OPERATIONS = frozenset({"count_tokens"})
 """What no provider charges for, whatever the model's price."""
 
 
-async def serve_chat(gateway: Gateway, exchange: RelayExchange, record: Record) -> None:
-    """Serve one chat request: who asks, what, may they, can they pay, who serves it, what came of it.
+def serve_chat(gateway: Gateway, exchange: RelayExchange, record: Record) -> Awaitable[None] | None:
+    """Serve one chat request: who asks, what, may they, can they pay. `relay.attempts` goes on once the money is held.
+
+    Returns what must be awaited, where the database or the rest of the body must be.
 
     Raises:
         GatewayError: refused before any channel was asked; nothing is held.
     """
+    protocol = gateway.routes.protocol_of(exchange.route)
+    codec, body = chat_codec(protocol), exchange.body
+    token = known_token(gateway, exchange)
+    if token is None or not body.complete or codec.references is not None:
+        return _serve_in_steps(gateway, exchange, record, protocol, codec)
+    check_token(token, record)
+    request = read_request(exchange, record, codec)
+    check_model(token, request.model)
+    _ask(gateway, exchange, record, protocol, codec, request, token, None, request.document)
+    return None
+
+
+async def _serve_in_steps(
+    gateway: Gateway, exchange: RelayExchange, record: Record, protocol: Protocol, codec: ChatCodec
+) -> None:
+    """The same where something must be waited for."""
     token = await authenticate(gateway, exchange, record)
     if exchange.expect_continue:
         await check_purse(gateway, token)
         exchange.proceed()
-    body = exchange.body
-    if not body.complete:
-        body = await exchange.receive()
-        if not body.complete:
-            raise ClientGoneError
-    protocol = gateway.routes.protocol_of(exchange.route)
-    codec = protocol.chat
-    if codec is None:
-        raise TypeError(f"{protocol.name} is no chat protocol")
-    request = codec.read(body.buffer(), route_parameters(exchange) if exchange.parameters else exchange.parameters)
-    record.model, record.stream, record.request_bytes = request.model, request.stream, body.size
+    if not exchange.body.complete and not (await exchange.receive()).complete:
+        raise ClientGoneError
+    request = read_request(exchange, record, codec)
     check_model(token, request.model)
-    place: Place | None = None
     said = request.document
-    if codec.references is not None:
-        bound = await bind(gateway.keeper, token.user_id, codec, request)
-        request, place = bound.request, bound.place
+    bound = await bind(gateway.keeper, token.user_id, codec, request)
+    _ask(gateway, exchange, record, protocol, codec, bound.request, token, bound.place, said)
+
+
+def _ask(
+    gateway: Gateway,
+    exchange: RelayExchange,
+    record: Record,
+    protocol: Protocol,
+    codec: ChatCodec,
+    request: ChatRequest,
+    token: Token,
+    place: Place | None,
+    said: Mapping[str, Any],
+) -> None:
+    """Find channels and price, and ask the ledger for the hold."""
     directory, operation = gateway.directory, exchange.route.operation
-    in_background: Background | None = None
-    if operation == "chat" and is_wanted(codec, request):
+    elsewhere: Elsewhere | None = None
+    if codec.state is not None and operation == "chat" and is_wanted(request):
         in_background = prepare(codec, record, said, request)
         request = in_background.request
+        elsewhere = partial(start, gateway, record, in_background)
     reasoning = read_name(directory, token, request)
     service = find_service(directory, token, request.model, operation, protocol.name)
     price = FREE if operation in FREE_OPERATIONS else find_price(directory, service, token, request)
     bill = estimate(gateway, service, price, request, record, operation)
-    bill.granted(await bill.reserve(token, gateway.clock(), record.started_ms + gateway.deadline_ms))
-    if exchange.disconnected:
-        record.status, record.error = 499, ClientGoneError.code
-        bill.refund(gateway.finished)
-        return
-    if in_background is not None:
-        exchange = await start(gateway, exchange, record, in_background)
-    await forward(
-        Asked(gateway, exchange, record, protocol, codec, request, bill, service, token, reasoning, place, said)
+    attempts = Attempts(
+        gateway,
+        exchange,
+        record,
+        protocol,
+        codec,
+        request,
+        bill,
+        service,
+        token,
+        reasoning,
+        place,
+        said,
+        elsewhere,
     )
+    hold = bill.hold(token, record.started_ms / 1000, record.started_ms + gateway.deadline_ms)
+    gateway.asking += 1
+    gateway.journal.ask(hold, attempts.granted)
 
 
 # Who asks?
 
 
 async def authenticate(gateway: Gateway, exchange: RelayExchange, record: Record) -> Token:
-    """The token behind the request's key.
+    """The token behind the request's key, which may be used.
 
     Raises:
         InvalidApiKey: none, unknown, disabled, expired, or the address may not use it.
         InvalidRequest: two different keys.
     """
-    head = exchange.known
-    digest = head.key_hash
-    if not digest:
-        digest = hashlib.sha256(find_key(exchange.headers, exchange.query, exchange.named)).digest()
-        head.key_hash = digest
-    token = await find_token(gateway, digest)
-    record.user_id, record.user = token.user_id, token.user
-    record.token_id, record.token, record.group = token.id, token.name, token.group
-    if not token.enabled:
-        raise InvalidApiKey("The API key is disabled")
-    if token.expires_ms is not None and token.expires_ms <= record.started_ms:
-        raise InvalidApiKey("The API key has expired")
-    if token.allow_ips and not inside(parse_address(record.client_ip), token.allow_ips):
-        raise InvalidApiKey("The API key may not be used from this address")
+    token = known_token(gateway, exchange)
+    if token is None:
+        token = await find_token(gateway, key_hash(exchange))
+    check_token(token, record)
     return token
+
+
+def key_hash(exchange: RelayExchange) -> bytes:
+    """The hash of the request's key, by which its token is known.
+
+    Raises:
+        InvalidApiKey: there is no key.
+        InvalidRequest: two different keys.
+    """
+    head = exchange.known
+    if not head.key_hash:
+        head.key_hash = hashlib.sha256(find_key(exchange.headers, exchange.query, exchange.named)).digest()
+    return head.key_hash
+
+
+def known_token(gateway: Gateway, exchange: RelayExchange) -> Token | None:
+    """The token behind the request's key, whatever it may do; None: the database must be asked.
+
+    Raises:
+        InvalidApiKey: there is no key, or it is known to be nobody's.
+        InvalidRequest: two different keys.
+    """
+    configuration = gateway.configuration
+    token = configuration.cached_token(key_hash(exchange))
+    return None if token is configuration.MISS else _checked(token)
 
 
 async def find_token(gateway: Gateway, key_hash: bytes) -> Token:
@@ -118,11 +170,29 @@ async def find_token(gateway: Gateway, key_hash: bytes) -> Token:
     """
     configuration = gateway.configuration
     token = configuration.cached_token(key_hash)
-    if token is configuration.MISS:
-        token = await configuration.load_token(key_hash)
+    return _checked(await configuration.load_token(key_hash) if token is configuration.MISS else token)
+
+
+def _checked(token: object) -> Token:
     if not isinstance(token, Token):
         raise InvalidApiKey("The API key is unknown")
     return token
+
+
+def check_token(token: Token, record: Record) -> None:
+    """Note whose request it is, and whether the token may be used.
+
+    Raises:
+        InvalidApiKey: it is disabled, expired, or the address may not use it.
+    """
+    record.user_id, record.user = token.user_id, token.user
+    record.token_id, record.token, record.group = token.id, token.name, token.group
+    if not token.enabled:
+        raise InvalidApiKey("The API key is disabled")
+    if token.expires_ms is not None and token.expires_ms <= record.started_ms:
+        raise InvalidApiKey("The API key has expired")
+    if token.allow_ips and not inside(parse_address(record.client_ip), token.allow_ips):
+        raise InvalidApiKey("The API key may not be used from this address")
 
 
 async def check_purse(gateway: Gateway, token: Token) -> None:
@@ -136,6 +206,26 @@ async def check_purse(gateway: Gateway, token: Token) -> None:
 
 
 # What is asked, and may they?
+
+
+def chat_codec(protocol: Protocol) -> ChatCodec:
+    """The protocol's chat half."""
+    codec = protocol.chat
+    if codec is None:
+        raise TypeError(f"{protocol.name} is no chat protocol")
+    return codec
+
+
+def read_request(exchange: RelayExchange, record: Record, codec: ChatCodec) -> ChatRequest:
+    """What the complete body asks for.
+
+    Raises:
+        InvalidRequest: it cannot be read.
+    """
+    body, parameters = exchange.body, exchange.parameters
+    request = codec.read(body.buffer(), route_parameters(exchange) if parameters else parameters)
+    record.model, record.stream, record.request_bytes = request.model, request.stream, body.size
+    return request
 
 
 def check_model(token: Token, model: str) -> None:

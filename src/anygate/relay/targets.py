@@ -41,7 +41,7 @@ class Targets:
     """Targets by candidate; forgotten with the snapshot that they were made from."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, str, str, bool, str], Target] = {}
+        self._known: dict[tuple[Candidate, bool, str], Target] = {}
 
     def find(self, candidate: Candidate, stream: bool = False, form: str = "") -> Target:
         """The candidate's target.
@@ -54,8 +54,7 @@ class Targets:
         Raises:
             UpstreamError: the channel's base URL or credential cannot be used; `anygate check` says why.
         """
-        line = candidate.line
-        key = (line.channel.id, candidate.credential.id, line.model, line.endpoint.path, stream, form)
+        key = (candidate, stream, form)
         target = self._known.get(key)
         if target is None:
             try:

@@ -12,7 +12,8 @@ from anygate.observe.record import Attempt, Record
 from anygate.protocols.openai_chat.protocol import CODEC
 from anygate.providers.registry import provider
 from anygate.relay.flow import Flow
-from anygate.relay.ticker import Ticker
+from anygate.relay.prepared import Prepared
+from anygate.relay.targets import Target
 from anygate.routing.directory import Candidate, Line
 from anygate.upstream.call import Origin
 
@@ -31,52 +32,57 @@ class Silent:
         """Nobody is there."""
 
 
-def waiting(loop: asyncio.AbstractEventLoop, *, stream: bool) -> Flow:
-    """A flow whose call has been sent."""
+def waiting(loop: asyncio.AbstractEventLoop, *, stream: bool) -> tuple[Flow, list[object]]:
+    """A flow whose call has been sent, and what it tells of it."""
     table = provider("openai")
     channel = Channel(1, "main", "openai", "", (Credential(1, {}),))
     line = Line(channel, table, table.endpoints["chat"], "m")
-    context = SimpleNamespace(loop=loop, ticker=Ticker(loop), heartbeat=0)
+    gateway = SimpleNamespace(loop=loop, entered=id, heartbeat=0)
+    request = SimpleNamespace(stream=stream, stream_form="")
     record = Record("id", 0, attempts=[Attempt("main", 0, "only channel")])
-    nothing = cast("Any", SimpleNamespace())
-    flow = Flow(cast("Any", context), nothing, nothing, CODEC, record, nothing, 0, stream, array=False, limited=True)
-    context.ticker.close()
-    flow.attempt(
-        Candidate(line, channel.credentials[0]),
-        cast("Any", Silent()),
-        Origin("http", "h", 1),
-        b"",
-        [],
-        CODEC,
-        strip=False,
+    nothing = SimpleNamespace()
+    asked = SimpleNamespace(
+        gateway=gateway,
+        exchange=nothing,
+        protocol=nothing,
+        codec=CODEC,
+        record=record,
+        bill=nothing,
+        text_tokens=0,
+        request=request,
     )
-    return flow
+    outcomes: list[object] = []
+    flow = Flow(cast("Any", asked), True, False, lambda error, seconds: outcomes.append(error))
+    target = Target(Origin("http", "h", 1), b"", frozenset(), stream_usage=False)
+    prepared = Prepared(target, b"", [], CODEC, strip=False)
+    flow.attempt(Candidate(line, channel.credentials[0]), cast("Any", Silent()), prepared)
+    return flow, outcomes
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_upstream_that_sends_nothing_is_given_up(stream: bool):
     with asyncio.Runner() as runner:
-        flow = waiting(runner.get_loop(), stream=stream)
+        flow, outcomes = waiting(runner.get_loop(), stream=stream)
         flow.on_head(200, EVENTS if stream else JSON)
         flow.tick(LATER)
-        assert isinstance(flow.outcome.result(), UpstreamTimeout)
+        assert [type(outcome) for outcome in outcomes] == [UpstreamTimeout]
 
 
 def test_a_plain_answer_that_has_begun_may_take_its_time():
     """Some upstreams send the head and white space at once and think on."""
     with asyncio.Runner() as runner:
-        flow = waiting(runner.get_loop(), stream=False)
+        flow, outcomes = waiting(runner.get_loop(), stream=False)
         flow.on_head(200, JSON)
         flow.on_block(b"  ")
         flow.tick(LATER)
-        assert not flow.outcome.done()
+        assert not outcomes
 
 
 @pytest.mark.parametrize("block", [b": comment\n\n", b'data: {"choices":[{"delta":{"role":"assistant"}}]}\n\n'])
 def test_a_stream_without_a_token_is_given_up_whatever_else_it_sent(block: bytes):
     with asyncio.Runner() as runner:
-        flow = waiting(runner.get_loop(), stream=True)
+        flow, outcomes = waiting(runner.get_loop(), stream=True)
         flow.on_head(200, EVENTS)
         flow.on_block(block)
         flow.tick(LATER)
-        assert isinstance(flow.outcome.result(), UpstreamTimeout)
+        assert [type(outcome) for outcome in outcomes] == [UpstreamTimeout]

@@ -1,6 +1,7 @@
 """One coarse clock for all requests of a process: first-token deadlines, heartbeats and drains need no timer each."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Protocol
 
 TICK_SECONDS = 0.1
@@ -15,26 +16,27 @@ class Ticking(Protocol):
 
 
 class Ticker:
-    """Calls everyone who has deadlines; sleeps while there is nobody."""
+    """Calls everyone who has deadlines; sleeps while there is nobody.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Args:
+        loop: where it runs.
+        members: who is called; its owner adds to it, says `wake`, and takes away.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, members: Collection[Ticking]) -> None:
         self._loop = loop
-        self._members: set[Ticking] = set()
+        self._members = members
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
-    def add(self, member: Ticking) -> None:
-        """Tick this one from now on."""
-        self._members.add(member)
-        if self._timer is None:
+    def wake(self) -> None:
+        """There is a member."""
+        if self._timer is None and not self._closed:
             self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
-
-    def discard(self, member: Ticking) -> None:
-        """Tick it no more."""
-        self._members.discard(member)
 
     def close(self) -> None:
         """Stop."""
-        self._members.clear()
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -44,5 +46,5 @@ class Ticker:
         now = self._loop.time()
         for member in tuple(self._members):
             member.tick(now)
-        if self._members and self._timer is None:
-            self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+        if self._members:
+            self.wake()

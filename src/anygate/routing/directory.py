@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from anygate.canonical.channel import Channel, Credential
 from anygate.pricing.lookup import find_price, priced
 from anygate.pricing.model import PricedModel
@@ -15,6 +13,7 @@ from anygate.providers import registry
 from anygate.providers.speaking import family, speaks
 from anygate.providers.table import Endpoint, Provider
 from anygate.routing.affinity import Place, rendezvous
+from anygate.routing.breaker import BreakerKey
 from anygate.routing.patterns import best_match
 from anygate.routing.snapshot import Snapshot
 
@@ -22,7 +21,30 @@ _ONE = Decimal(1)
 _MOST_CACHED = 4096
 
 
-@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One (channel, key) that a request may be sent to.
+
+    Attributes:
+        place: channel and credential, by id.
+        key: place and the upstream's model: what a breaker watches.
+    """
+
+    __slots__ = ("credential", "key", "line", "place")
+
+    def __init__(self, line: "Line", credential: Credential) -> None:
+        self.line = line
+        self.credential = credential
+        self.place: Place = (line.channel.id, credential.id)
+        self.key: BreakerKey = (*self.place, line.model)
+
+    def serving(self, document: Mapping[str, Any]) -> "Candidate":
+        """The same channel and key, spoken to in a protocol that takes all members of the request; a null is none."""
+        line = self.line
+        if line.instead is None or all(document.get(name) is None for name in line.endpoint.refuses):
+            return self
+        return next(other for other in line.instead.candidates if other.place == self.place)
+
+
 class Line:
     """A channel that serves a model, and how.
 
@@ -31,34 +53,29 @@ class Line:
         native: in the client's own protocol.
         max_output: of the model; 0: unknown.
         instead: how a request is served that holds a member which the endpoint refuses.
+        candidates: one for each key of the channel.
     """
 
-    channel: Channel
-    provider: Provider
-    endpoint: Endpoint
-    model: str
-    native: bool = True
-    max_output: int = 0
-    instead: "Line | None" = None
+    __slots__ = ("candidates", "channel", "endpoint", "instead", "max_output", "model", "native", "provider")
 
-
-class Candidate(msgspec.Struct, frozen=True):
-    """One (channel, key) that a request may be sent to."""
-
-    line: Line
-    credential: Credential
-
-    @property
-    def place(self) -> Place:
-        """Channel and credential, by id."""
-        return self.line.channel.id, self.credential.id
-
-    def serving(self, document: Mapping[str, Any]) -> "Candidate":
-        """The same channel and key, spoken to in a protocol that takes all members of the request; a null is none."""
-        line = self.line
-        if line.instead is None or all(document.get(name) is None for name in line.endpoint.refuses):
-            return self
-        return Candidate(line.instead, self.credential)
+    def __init__(
+        self,
+        channel: Channel,
+        provider: Provider,
+        endpoint: Endpoint,
+        model: str,
+        native: bool = True,
+        max_output: int = 0,
+        instead: "Line | None" = None,
+    ) -> None:
+        self.channel = channel
+        self.provider = provider
+        self.endpoint = endpoint
+        self.model = model
+        self.native = native
+        self.max_output = max_output
+        self.instead = instead
+        self.candidates = tuple(Candidate(self, credential) for credential in channel.credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +213,7 @@ class Directory:
             price=priced(price, self.multiplier(group), {}) if price is not None else None,
             max_output=first.max_output,
             conditional=price is not None and bool(price.when),
-            only=(Candidate(first, first.channel.credentials[0]),) if single else None,
+            only=first.candidates if single else None,
         )
 
 
@@ -214,14 +231,13 @@ def order(
     draw when it has one); the preferred place leads its priority; what a breaker holds back comes last, for the case that
     nothing else is left.
     """
-    if len(lines) == 1 and len(lines[0].channel.credentials) == 1:
-        return [Candidate(lines[0], lines[0].channel.credentials[0])]
+    if len(lines) == 1 and len(lines[0].candidates) == 1:
+        return list(lines[0].candidates)
     ready: list[tuple[int, bool, float, Candidate]] = []
     held: list[tuple[int, bool, float, Candidate]] = []
     for line in lines:
         channel = line.channel
-        for credential in channel.credentials:
-            candidate = Candidate(line, credential)
+        for candidate in line.candidates:
             if preferred == candidate.place:
                 score = float("inf")
             elif conversation is not None:

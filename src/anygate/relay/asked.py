@@ -1,0 +1,86 @@
+"""One request that may be served: all that is known of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from anygate.canonical.chat import Chat, Reasoning
+from anygate.canonical.token import Token
+from anygate.edge.exchange import RelayExchange
+from anygate.observe.record import Record
+from anygate.protocols.chat_codec import ChatCodec
+from anygate.protocols.chat_request import ChatRequest
+from anygate.protocols.table import Protocol
+from anygate.relay.bill import Bill
+from anygate.relay.gateway import Gateway
+from anygate.routing.affinity import Place
+from anygate.routing.directory import Service
+
+
+class Asked:
+    """What is asked, by whom, of whom, and at what price.
+
+    Attributes:
+        reasoning: what the ending of the model's name asks for.
+        place: the only channel and key that can serve it, if it names what lies there.
+        said: the request's document as the client wrote it, before its history was put in.
+        foreign: the history holds signatures that this protocol's own providers would refuse.
+        chat: the request in canonical words, once they were needed.
+        text_tokens: input tokens by the gateway's own count.
+    """
+
+    __slots__ = (
+        "bill",
+        "chat",
+        "codec",
+        "exchange",
+        "foreign",
+        "gateway",
+        "place",
+        "protocol",
+        "reasoning",
+        "record",
+        "request",
+        "said",
+        "service",
+        "text_tokens",
+        "token",
+    )
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        exchange: RelayExchange,
+        record: Record,
+        protocol: Protocol,
+        codec: ChatCodec,
+        request: ChatRequest,
+        bill: Bill,
+        service: Service,
+        token: Token,
+        reasoning: Reasoning | None,
+        place: Place | None,
+        said: Mapping[str, Any],
+    ) -> None:
+        self.gateway = gateway
+        self.exchange = exchange
+        self.record = record
+        self.protocol = protocol
+        self.codec = codec
+        self.request = request
+        self.bill = bill
+        self.service = service
+        self.token = token
+        self.reasoning = reasoning
+        self.place = place
+        self.said = said
+        self.chat: Chat | None = None
+        self.foreign = codec.holds_foreign is not None and codec.holds_foreign(request)
+        self.text_tokens = (request.text_bytes + 3) // 4
+        if request.media:
+            self.text_tokens += media_tokens(service, request)
+
+
+def media_tokens(service: Service, request: ChatRequest) -> int:
+    """Input tokens held for the request's media parts."""
+    figures = service.lines[0].provider.media_tokens
+    return sum(figures.get(kind, 0) * count for kind, count in request.media.items())
