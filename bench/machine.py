@@ -5,6 +5,7 @@ import platform
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def describe() -> str:
             break
     memory = os.sysconf("SC_PHYS_PAGES") * _PAGE / 2**30
     kernel = platform.release().partition("-")[0]
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, Linux {kernel}, Python {platform.python_version()}"
+    python = f"Python {platform.python_version()}" + (" of the system" if sys.base_prefix == "/usr" else "")
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, Linux {kernel}, {python}"
 
 
 def _tree(pid: int) -> list[int]:
