@@ -70,7 +70,7 @@ async def probe_channel(
     provider = providers[channel.provider]
     wanted = model or probe_model(channel, provider)
     if wanted is None:
-        raise ValueError("the channel names no model without a wildcard: name one with --model")
+        raise ValueError("the channel names no model without a wildcard: `anygate channel test` takes one with --model")
     lines = Directory(Snapshot(0, (channel,)), providers).service(wanted, OPERATION, (*channel.groups, "default")[0])
     if lines is None:
         raise ValueError(f'the channel does not serve the operation {OPERATION} for the model "{wanted}"')

@@ -1,6 +1,7 @@
 """One request that may be served: all that is known of it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from anygate.canonical.chat import Chat, Reasoning
@@ -16,6 +17,7 @@ from anygate.routing.affinity import Place
 from anygate.routing.directory import Service
 
 
+@dataclass(slots=True, eq=False)
 class Asked:
     """What is asked, by whom, of whom, and at what price.
 
@@ -28,56 +30,28 @@ class Asked:
         text_tokens: input tokens by the gateway's own count.
     """
 
-    __slots__ = (
-        "bill",
-        "chat",
-        "codec",
-        "exchange",
-        "foreign",
-        "gateway",
-        "place",
-        "protocol",
-        "reasoning",
-        "record",
-        "request",
-        "said",
-        "service",
-        "text_tokens",
-        "token",
-    )
+    gateway: Gateway
+    exchange: RelayExchange
+    record: Record
+    protocol: Protocol
+    codec: ChatCodec
+    request: ChatRequest
+    bill: Bill
+    service: Service
+    token: Token
+    reasoning: Reasoning | None
+    place: Place | None
+    said: Mapping[str, Any]
+    chat: Chat | None = field(default=None, init=False)
+    foreign: bool = field(init=False)
+    text_tokens: int = field(init=False)
 
-    def __init__(
-        self,
-        gateway: Gateway,
-        exchange: RelayExchange,
-        record: Record,
-        protocol: Protocol,
-        codec: ChatCodec,
-        request: ChatRequest,
-        bill: Bill,
-        service: Service,
-        token: Token,
-        reasoning: Reasoning | None,
-        place: Place | None,
-        said: Mapping[str, Any],
-    ) -> None:
-        self.gateway = gateway
-        self.exchange = exchange
-        self.record = record
-        self.protocol = protocol
-        self.codec = codec
-        self.request = request
-        self.bill = bill
-        self.service = service
-        self.token = token
-        self.reasoning = reasoning
-        self.place = place
-        self.said = said
-        self.chat: Chat | None = None
-        self.foreign = codec.holds_foreign is not None and codec.holds_foreign(request)
+    def __post_init__(self) -> None:
+        request, holds_foreign = self.request, self.codec.holds_foreign
+        self.foreign = holds_foreign is not None and holds_foreign(request)
         self.text_tokens = (request.text_bytes + 3) // 4
         if request.media:
-            self.text_tokens += media_tokens(service, request)
+            self.text_tokens += media_tokens(self.service, request)
 
 
 def media_tokens(service: Service, request: ChatRequest) -> int:

@@ -1,9 +1,9 @@
 """Who serves it: the candidates are tried in turn until one's answer may go to the client."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from anygate.canonical.chat import Reasoning
 from anygate.canonical.errors import (
     ClientGoneError,
     GatewayError,
@@ -12,26 +12,20 @@ from anygate.canonical.errors import (
     UpstreamError,
     UpstreamRefusedKey,
 )
-from anygate.canonical.token import Token
 from anygate.edge.exchange import RelayExchange
 from anygate.ledger.types import Granted, Refused
-from anygate.observe.record import Attempt, Record
-from anygate.protocols.chat_codec import ChatCodec, ChatState
-from anygate.protocols.chat_request import ChatRequest
-from anygate.protocols.table import Protocol
+from anygate.observe.record import Attempt
+from anygate.protocols.chat_codec import ChatState
 from anygate.relay.asked import Asked
-from anygate.relay.bill import Bill
 from anygate.relay.choosing import choose
 from anygate.relay.flow import Flow
-from anygate.relay.gateway import Gateway
 from anygate.relay.guard import awaited, guarded
 from anygate.relay.history import keep_answer
 from anygate.relay.judging import judge_attempt
 from anygate.relay.pins import pin
 from anygate.relay.prepared import Prepared
 from anygate.relay.sending import prepare, sign, write_anew
-from anygate.routing.affinity import Place
-from anygate.routing.directory import Candidate, Service
+from anygate.routing.directory import Candidate
 from anygate.routing.failover import REFUSED_KEY, operators_fault
 
 LIMITED_OPERATIONS = frozenset({"chat", "completions"})
@@ -44,6 +38,7 @@ Elsewhere = Callable[[RelayExchange], Awaitable[RelayExchange]]
 """Answers the client at once, and gives the exchange to make the answer for."""
 
 
+@dataclass(slots=True, eq=False)
 class Attempts(Asked):
     """A request from the grant of its hold until an answer goes to the client; from then on the flow has it.
 
@@ -51,49 +46,16 @@ class Attempts(Asked):
     coroutine. Whatever happens, the flow closes the hold.
     """
 
-    __slots__ = (
-        "_candidate",
-        "_candidates",
-        "_conversation",
-        "_elsewhere",
-        "_failure",
-        "_flow",
-        "_held_answer",
-        "_limit",
-        "_reason",
-        "_waited",
-    )
-
-    _flow: Flow  # once the hold is granted
-    _candidate: Candidate
-    _candidates: Iterator[Candidate]
-
-    def __init__(
-        self,
-        gateway: Gateway,
-        exchange: RelayExchange,
-        record: Record,
-        protocol: Protocol,
-        codec: ChatCodec,
-        request: ChatRequest,
-        bill: Bill,
-        service: Service,
-        token: Token,
-        reasoning: Reasoning | None,
-        place: Place | None,
-        said: Mapping[str, Any],
-        elsewhere: Elsewhere | None,
-    ) -> None:
-        super().__init__(
-            gateway, exchange, record, protocol, codec, request, bill, service, token, reasoning, place, said
-        )
-        self._elsewhere = elsewhere
-        self._conversation: bytes | None = None
-        self._limit: int | None = None
-        self._failure: GatewayError | None = None
-        self._held_answer = False  # the last candidate answered, though not well
-        self._reason = ""  # why the next one is asked
-        self._waited = 0.0  # seconds, for upstreams
+    elsewhere: Elsewhere | None
+    _flow: Flow = field(init=False)  # once the hold is granted
+    _candidate: Candidate = field(init=False)
+    _candidates: Iterator[Candidate] = field(init=False)
+    _conversation: bytes | None = field(default=None, init=False)
+    _limit: int | None = field(default=None, init=False)
+    _failure: GatewayError | None = field(default=None, init=False)
+    _held_answer: bool = field(default=False, init=False)  # the last candidate answered, though not well
+    _reason: str = field(default="", init=False)  # why the next one is asked
+    _waited: float = field(default=0.0, init=False)  # seconds, for upstreams
 
     def granted(self, outcome: Granted | Refused | GatewayError) -> None:
         """The ledger's answer to the bill's hold."""
@@ -106,8 +68,8 @@ class Attempts(Asked):
         if exchange.disconnected:
             record.status, record.error = 499, ClientGoneError.code
             bill.refund(gateway.finished)
-        elif self._elsewhere is not None:
-            self._go_on_later(self._move(self._elsewhere))
+        elif self.elsewhere is not None:
+            self._go_on_later(self._move(self.elsewhere))
         else:
             self._begin()
 

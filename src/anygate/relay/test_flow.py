@@ -1,6 +1,7 @@
 """The deadline of the first byte, on a clock that the test moves."""
 
 import asyncio
+from collections.abc import Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -86,3 +87,30 @@ def test_a_stream_without_a_token_is_given_up_whatever_else_it_sent(block: bytes
         flow.on_block(block)
         flow.tick(LATER)
         assert [type(outcome) for outcome in outcomes] == [UpstreamTimeout]
+
+
+@pytest.mark.parametrize(("limited", "asks"), [(True, False), (False, True)])
+def test_a_stream_within_the_limit_that_its_upstream_knows_asks_for_no_more_money(limited: bool, asks: bool):
+    """300 tokens of text by count, 256 are paid: an upstream that was told to stop there is believed."""
+    spawned: list[Coroutine[Any, Any, None]] = []
+    gateway = SimpleNamespace(entered=id, spawn=spawned.append)
+    asked = SimpleNamespace(
+        gateway=gateway,
+        exchange=SimpleNamespace(bytes_sent=9_000),
+        protocol=None,
+        codec=CODEC,
+        record=None,
+        bill=SimpleNamespace(paid_output=256),
+        text_tokens=0,
+        request=SimpleNamespace(stream=True, stream_form=""),
+    )
+    flow = Flow(cast("Any", asked), limited, False, lambda error, seconds: None)
+
+    def text_beyond(bound: int, seen_bytes: int) -> int:
+        return 1_200
+
+    flow.meter = cast("Any", SimpleNamespace(text_beyond=text_beyond))
+    flow._watch_hold()  # pyright: ignore[reportPrivateUsage]
+    assert bool(spawned) is asks
+    for coroutine in spawned:
+        coroutine.close()
