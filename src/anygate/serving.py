@@ -21,6 +21,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from anygate.admin.demo import Demo, prepare_demo
 from anygate.admin.first_steps import first_steps
 from anygate.app import Application, Ports
+from anygate.edge.listening import listen
 from anygate.edge.protocol import RelayProtocol
 from anygate.observe.logging import configure_logging
 from anygate.observe.node_tallies import clean_tallies
@@ -31,7 +32,6 @@ from anygate.storage.crypto import SecretKeyError
 from anygate.storage.migrate import SchemaError
 
 logger = logging.getLogger("anygate.serve")
-Reload = Callable[[], None]
 
 
 def serve(
@@ -58,9 +58,10 @@ def serve(
     console = Console(markup=False, highlight=False, soft_wrap=True)
     signal.signal(signal.SIGTERM, _leave)
     with ExitStack() as stack:
-        listener = _listen(settings)
-        stack.callback(listener.close)
-        origin = _origin(settings, listener)
+        listeners = _listen(settings)
+        for listener in listeners:
+            stack.callback(listener.close)
+        origin = _origin(settings, listeners[0])
         sandbox_url = _start_sandbox(stack) if demo else ""
         opened = open_storage(settings, migrate=migrate)
         try:
@@ -75,7 +76,7 @@ def serve(
             opened.close()
         clean_tallies(settings.data_dir / "run" / "metrics")
         _greet(console, origin, prepared, steps)
-        _run(settings, listener, ports, reload)
+        _run(settings, listeners, ports, reload)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
@@ -84,7 +85,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def _run(
-    settings: Settings, listener: socket.socket, ports: Ports | None, reload: Callable[[], Settings] | None
+    settings: Settings, listeners: list[socket.socket], ports: Ports | None, reload: Callable[[], Settings] | None
 ) -> None:
     server = settings.server
     config = uvicorn.Config(
@@ -106,10 +107,10 @@ def _run(
     )
     resync = _Resync(settings, reload)
     if server.workers > 1:
-        _Supervisor(config, [listener], resync).run()
+        _Supervisor(config, listeners, resync).run()
         return
     signal.signal(signal.SIGHUP, resync.on_signal)
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(config).run(sockets=listeners)
 
 
 class _Resync:
@@ -152,22 +153,16 @@ class _Supervisor(Multiprocess):
         self._resync()
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: Settings) -> list[socket.socket]:
     server = settings.server
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((server.host, server.port))
+        return listen(server.host, server.port)
     except OSError as error:
-        listener.close()
         remedy = "Choose another with --port, or stop what listens there."
         problem = Problem(
             settings.where, "server.port", f"cannot listen on {server.host}:{server.port}: {error.strerror}", remedy
         )
         raise ConfigError([problem]) from None
-    listener.set_inheritable(True)
-    return listener
 
 
 def _origin(settings: Settings, listener: socket.socket) -> str:
