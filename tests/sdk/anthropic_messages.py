@@ -95,6 +95,15 @@ class MessagesClient:
             )
         )
 
+    def warm(self, model: str, text: str, *, streamed: bool) -> Any:
+        """A prompt that is only written to the cache."""
+        kept = [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
+        fields: Any = {"model": model, "max_tokens": 0, "messages": [{"role": "user", "content": kept}]}
+        if streamed:
+            with self.client.messages.stream(**fields) as stream:
+                return stream.get_final_message()
+        return self.client.messages.create(**fields)
+
     def counted(self, model: str) -> int:
         """Tokens of what `said` asks."""
         return self.client.messages.count_tokens(

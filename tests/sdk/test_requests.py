@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from anygate.sandbox.pictures import png
+from tests.journeys.bills import settled
 from tests.sdk.clients import CLIENTS
 from tests.sdk.conftest import Connect
 from tests.sdk.heard import RESULTS
 from tests.sdk.house import House
-from tests.sdk.upstreams import BEDROCK, CLOUDS, GEMINI_25, ONE_OF_EACH, RESPONSES, Upstream
+from tests.sdk.upstreams import BEDROCK, CLAUDE_BUDGET, CLOUDS, GEMINI_25, ONE_OF_EACH, RESPONSES, Upstream
 
 EVERY = [*ONE_OF_EACH, GEMINI_25, *CLOUDS]
 PDF = (
@@ -108,3 +109,17 @@ def test_every_sdk_lists_the_models_that_its_key_may_use(house: House, connect: 
     listed = connect(speaks).models()
     assert len(listed) == len(set(listed))
     assert {upstream.model for upstream in EVERY if upstream is not BEDROCK} <= set(listed)  # that one is a wildcard
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_a_cache_that_is_only_warmed_is_paid(house: House, connect: Connect, streamed: bool):
+    """Claude reads the prompt and answers nothing where the limit is 0: the one answer without output that costs."""
+    client: Any = connect("anthropic.messages")
+    with house.watch() as seen:
+        message = client.warm(CLAUDE_BUDGET.model, f"Stories, {streamed}. " * 2_000, streamed=streamed)
+    assert (message.content, message.stop_reason, message.usage.output_tokens) == ([], "max_tokens", 0)
+    (row,), (sent,) = seen.rows, seen.sent
+    assert sent.json["max_tokens"] == 0
+    found = settled(house.gateway, row["request_id"], status=200, evidence="reported")
+    assert found["usage"]["cache_write_5m"] == message.usage.cache_creation_input_tokens > 4_000
+    assert found["cost_nanos"] > 0

@@ -173,15 +173,6 @@ class Connection(HttpToolsProtocol):
         if self._phase == IDLE:
             self._wait(self.timeout_keep_alive)
 
-    def end(self, error: GatewayError) -> "asyncio.Task[None] | None":
-        """The process ends: whoever still waits for a body hears of it. Returns what runs for the served exchange."""
-        exchange = self._serving
-        if not isinstance(exchange, RelayExchange):
-            return None
-        if exchange.more_body:
-            exchange.fail(error)
-        return exchange.task
-
     def head_start(self, status: int) -> bytes:
         """Status line and Date header, without the last line's end."""
         headers = self.server_state.default_headers

@@ -34,6 +34,9 @@ from anygate.protocols.openai_errors import encode_error
 
 _SLICE_BYTES = 16 * 1024  # what the parser gets at once until a body of known length arrives
 _PROGRESS_BYTES = 64 * 1024  # a body must make this much progress in each body timeout
+_SOON_HERE_BYTES = (
+    64 * 1024
+)  # many clients send head and body apart: a smaller body is waited for before anything is done
 _MOST_WAITING = 64  # pipelined requests
 _asgi_message_begin = HttpToolsProtocol.on_message_begin
 _asgi_headers_complete = HttpToolsProtocol.on_headers_complete
@@ -326,10 +329,22 @@ class RelayProtocol(Connection):
         if not more or self._progress >= _PROGRESS_BYTES:
             self._progress = 0
             self._wait(self._limits.body_timeout)
-        if self._relay and self._serving is None:
+        soon_here = self._length <= _SOON_HERE_BYTES and not self._chunked and not self.expect_100_continue
+        if self._relay and self._serving is None and not soon_here:
             self._start(self._arriving)  # the key is checked while the body still arrives
 
     # What cannot be served
+
+    def end(self, error: GatewayError) -> "asyncio.Task[None] | None":
+        """The process ends: whoever still waits for a body hears of it. Returns what runs for the served exchange."""
+        exchange = self._serving
+        if exchange is None and self._phase == BODY and self._relay:
+            self._give_up(error)
+        if not isinstance(exchange, RelayExchange):
+            return None
+        if exchange.more_body:
+            exchange.fail(error)
+        return exchange.task
 
     def _too_late(self) -> None:
         self._give_up(RequestTimeout())

@@ -7,6 +7,7 @@ from anygate.edge.exchange import RelayExchange
 from anygate.edge.test_lines import JSON, Line, connect, in_a_loop
 
 HEAD = "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+LONG = "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
 
 
 def begun(head: str = HEAD, body: str = "{}") -> tuple[Line, RelayExchange]:
@@ -123,19 +124,19 @@ async def test_an_answer_that_cannot_be_completed_is_cut():
 
 @in_a_loop
 async def test_an_early_answer_closes_cleanly_behind_itself():
-    line, exchange = begun(body="{")
+    line, exchange = begun(LONG, "{")
     exchange.answer(401, JSON, b"{}")
     assert b"connection: close" in line.transport.written
     assert line.transport.ended  # this side has said all
     assert not line.transport.closed  # and reads on until the client has, too
-    line.receive(b"}")
+    line.receive(b"}" * 99_999)
     line.receive(f"{HEAD}\r\n{{}}".encode())
     assert len(line.gateway.exchanges) == 1
 
 
 @in_a_loop
 async def test_whoever_waits_for_a_body_hears_that_it_will_not_come():
-    _, exchange = begun(body="{")
+    _, exchange = begun(LONG, "{")
     waiting = asyncio.ensure_future(exchange.receive())
     await asyncio.sleep(0)
     exchange.fail(RequestTimeout())
@@ -147,7 +148,7 @@ async def test_whoever_waits_for_a_body_hears_that_it_will_not_come():
 
 @in_a_loop
 async def test_whoever_waits_for_the_body_of_a_client_that_leaves_gets_it_incomplete():
-    line, exchange = begun(body="{")
+    line, exchange = begun(LONG, "{")
     waiting = asyncio.ensure_future(exchange.receive())
     await asyncio.sleep(0)
     line.protocol.connection_lost(None)
@@ -162,9 +163,9 @@ async def test_a_client_that_expects_100_gets_it_when_told_to_proceed():
     assert line.transport.written == b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-@pytest.mark.parametrize(("lines", "body"), [("", ""), ("Expect: 100-continue\r\n", "{}")])
+@pytest.mark.parametrize(("head", "body"), [(LONG, ""), (HEAD + "Expect: 100-continue\r\n", "{}")])
 @in_a_loop
-async def test_nobody_else_gets_a_100(lines: str, body: str):
-    line, exchange = begun(HEAD + lines, body)
+async def test_nobody_else_gets_a_100(head: str, body: str):
+    line, exchange = begun(head, body)
     exchange.proceed()
     assert line.transport.written == b""

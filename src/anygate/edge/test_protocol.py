@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from anygate.canonical.errors import RequestTooLarge
+from anygate.canonical.errors import RequestTooLarge, ShuttingDown
 from anygate.edge.exchange import RelayExchange
 from anygate.edge.routes import Found, Routes
 from anygate.edge.test_lines import JSON, Begun, Limits, Line, Timeline, connect, in_a_loop
@@ -33,14 +33,33 @@ async def test_a_whole_request_is_begun_at_once_with_its_body():
 
 
 @in_a_loop
-async def test_a_request_whose_body_is_under_way_is_begun_too():
+async def test_a_request_whose_large_body_is_under_way_is_begun_too():
     line = connect()
-    line.receive(CHAT[:-1])
+    line.receive(CHAT.replace(b": 2", b": 70000"))
     assert not line.exchange.body.complete
     waiting = asyncio.ensure_future(line.exchange.receive())
     await asyncio.sleep(0)
-    line.receive(b"}")
-    assert (await waiting).buffer() == b"{}"
+    line.receive(b"}" * 69_998)
+    assert (await waiting).size == 70_000
+
+
+@in_a_loop
+async def test_a_small_body_that_is_sent_apart_from_its_head_is_waited_for():
+    line = connect()
+    line.receive(CHAT[:-2])
+    line.receive(CHAT[-2:-1])
+    assert line.gateway.exchanges == []
+    line.receive(CHAT[-1:])
+    assert line.exchange.body.buffer() == b"{}"
+
+
+@in_a_loop
+async def test_whose_small_body_is_under_way_hears_that_the_process_ends():
+    line = connect(Begun(lambda exchange: exchange.answer(503, JSON, b"{}")))
+    line.receive(CHAT[:-1])
+    assert line.protocol.end(ShuttingDown()) is None
+    assert line.transport.written.startswith(b"HTTP/1.1 503 ")
+    assert line.transport.ended
 
 
 @in_a_loop

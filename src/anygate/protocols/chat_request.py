@@ -58,6 +58,11 @@ class ChatRequest(msgspec.Struct):
         value = self.document.get("prompt_cache_key")
         return value if isinstance(value, str) else ""
 
+    @property
+    def wants_no_answer(self) -> bool:
+        """Its limit is 0: where the upstream knows that, only the input is read, to warm a cache, and paid."""
+        return self.limit is None and any(self.document.get(name) == 0 for name in self.limit_fields)
+
 
 def decode_object(raw: Buffer) -> tuple[dict[str, Any], list[json_spans.Member] | None]:
     """A JSON object whose top-level keys are each there once, and their spans if they had to be found for that.

@@ -47,6 +47,7 @@ class Settling:
         "_gateway",
         "_last",
         "_limited",
+        "_no_answer",
         "_no_more",
         "_phase",
         "_protocol",
@@ -84,6 +85,7 @@ class Settling:
         self._array = request.stream_form == "array"
         self._limited = limited
         self._silent = silent
+        self._no_answer = request.wants_no_answer
         self._tell = tell
         self._call: Call | None = None
         self._phase = BETWEEN
@@ -136,9 +138,9 @@ class Settling:
         self._settle(*self.meter.result(self._exchange.bytes_sent))
 
     def _settle(self, usage: Usage | None, text_bytes: int) -> None:
-        """Reported usage if it came, else what was delivered. An answer with no output at all is free."""
+        """Reported usage if it came, else what was delivered. No output at all is free, unless none was wanted."""
         if usage is not None:
-            charge = self._silent or usage.output_tokens > 0
+            charge = self._silent or self._no_answer or usage.output_tokens > 0
             self._finish(usage, self._evidence if charge else "reported", charge)
         elif self._silent:
             self._finish(Usage(input=self._text_tokens), "counted")

@@ -39,7 +39,7 @@ def waiting(loop: asyncio.AbstractEventLoop, *, stream: bool) -> tuple[Flow, lis
     channel = Channel(1, "main", "openai", "", (Credential(1, {}),))
     line = Line(channel, table, table.endpoints["chat"], "m")
     gateway = SimpleNamespace(loop=loop, entered=id, heartbeat=0)
-    request = SimpleNamespace(stream=stream, stream_form="")
+    request = SimpleNamespace(stream=stream, stream_form="", wants_no_answer=False)
     record = Record("id", 0, attempts=[Attempt("main", 0, "only channel")])
     nothing = SimpleNamespace()
     asked = SimpleNamespace(
@@ -102,7 +102,7 @@ def test_a_stream_within_the_limit_that_its_upstream_knows_asks_for_no_more_mone
         record=None,
         bill=SimpleNamespace(paid_output=256),
         text_tokens=0,
-        request=SimpleNamespace(stream=True, stream_form=""),
+        request=SimpleNamespace(stream=True, stream_form="", wants_no_answer=False),
     )
     flow = Flow(cast("Any", asked), limited, False, lambda error, seconds: None)
 

@@ -68,7 +68,7 @@ _COUNTED: Final[Mapping[str, Check]] = {
 }
 _CREATED: Final[Mapping[str, Check]] = {
     **_COUNTED,
-    "max_tokens": number(1, whole=True),
+    "max_tokens": number(0, whole=True),
     "container": any_value,
     "diagnostics": nullable(fields({}, {"previous_message_id": nullable(string)})),
     "inference_geo": nullable(string),
