@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 from anygate.canonical.price import Price
+from anygate.pricing.compile import compile_price
+from anygate.pricing.condition import match
 from anygate.pricing.defaults import default_price
 from anygate.pricing.document import parse_price, price_document
-from anygate.pricing.model import PricedModel, compile_price, match
+from anygate.pricing.model import PricedModel
 from anygate.providers.table import Provider
 from anygate.routing.patterns import best_match
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from anygate.canonical.price import Price
 from anygate.canonical.usage import Usage
+from anygate.pricing.compile import compile_price
 from anygate.pricing.document import parse_price
-from anygate.pricing.model import compile_price
 
 
 def bill_lines(snapshot: Mapping[str, Any], usage: Usage) -> list[dict[str, str | int]]:

@@ -15,8 +15,8 @@ from genai_prices.data_snapshot import get_snapshot
 
 from anygate.canonical.usage import Usage
 from anygate.pricing.build_defaults import build, encode
+from anygate.pricing.compile import compile_price
 from anygate.pricing.defaults import default_price, default_table, find_row
-from anygate.pricing.model import compile_price
 from anygate.providers.registry import all_providers
 
 BUILT = date.fromisoformat(default_table().built)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from anygate.canonical.money import LARGEST_NANOS
 from anygate.canonical.price import PER_MILLION, RATE_NAMES, Condition, Price, Tier
 from anygate.canonical.usage import Usage
-from anygate.pricing.model import LARGEST_OUTPUT, compile_price
+from anygate.pricing.compile import compile_price
+from anygate.pricing.model import LARGEST_OUTPUT
 
 FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "cached_input": ("input",),

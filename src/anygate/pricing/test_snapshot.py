@@ -7,7 +7,7 @@ import pytest
 
 from anygate.canonical.price import Condition, Price, Tier
 from anygate.canonical.usage import Usage
-from anygate.pricing.model import compile_price
+from anygate.pricing.compile import compile_price
 from anygate.pricing.snapshot import bill_lines
 
 USAGE = Usage(input=300_000, cached_input=7, output=11, audio_input=3, images=2)

@@ -7,8 +7,8 @@ import pytest
 import anygate.providers
 from anygate.canonical.channel import Secret
 from anygate.canonical.usage import Usage
+from anygate.pricing.compile import compile_price
 from anygate.pricing.lookup import find_price
-from anygate.pricing.model import compile_price
 from anygate.providers.auth import auth_header
 from anygate.providers.registry import address, all_providers, target
 from anygate.providers.speaking import speaks

@@ -21,7 +21,8 @@ from anygate.edge.addresses import inside, parse_address
 from anygate.edge.exchange import RelayExchange
 from anygate.edge.keys import find_key
 from anygate.observe.record import Record
-from anygate.pricing.model import PricedModel, compile_price
+from anygate.pricing.compile import compile_price
+from anygate.pricing.model import PricedModel
 from anygate.protocols.chat_codec import ChatCodec
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.table import Protocol
