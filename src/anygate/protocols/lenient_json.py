@@ -7,7 +7,11 @@ import re
 from functools import cache
 from typing import Any, cast
 
+import msgspec
 import orjson
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises on JSON of a wrong shape, or that is none."""
 
 
 def load_object(body: bytes) -> dict[str, Any] | None:

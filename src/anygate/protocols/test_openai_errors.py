@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from anygate.canonical.errors import InsufficientQuota, InvalidRequest, RateLimited
-from anygate.protocols.openai_chat.answer import StreamObserver, observe_answer
+from anygate.protocols.openai_chat.answer import observe_answer
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
 from anygate.protocols.openai_errors import encode_error, encode_stream_error
 
 

@@ -14,13 +14,12 @@ from anygate.canonical.usage import Usage
 from anygate.protocols.anthropic_messages.errors import shape_error
 from anygate.protocols.anthropic_messages.usage import decode_usage, merge_usage
 from anygate.protocols.chat_codec import Observed
-from anygate.protocols.lenient_json import last_object, load_object, unwrap
+from anygate.protocols.lenient_json import UNREADABLE, last_object, load_object, unwrap
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
 
 FLUSH_BYTES = 16 * 1024
 """A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DELTAS = ("text", "thinking", "partial_json")
 
 
@@ -144,7 +143,7 @@ class StreamObserver:
         """An event."""
         try:
             event = _decode_event(data)
-        except _UNREADABLE:
+        except UNREADABLE:
             document = load_object(data)
             if document is None:
                 return

@@ -38,7 +38,6 @@ from anygate.protocols.anthropic_messages.decode_blocks import (
 from anygate.protocols.anthropic_messages.lenient import read_object
 from anygate.protocols.anthropic_messages.stream_parts import (
     MOST_PIECES,
-    UNREADABLE,
     OpenBlock,
     decode_delta,
     object_of,
@@ -49,6 +48,7 @@ from anygate.protocols.anthropic_messages.stream_parts import (
 from anygate.protocols.anthropic_messages.usage import decode_usage, merge_usage
 from anygate.protocols.anthropic_messages.words import PROTOCOL_NAME
 from anygate.protocols.chat_codec import Source
+from anygate.protocols.lenient_json import UNREADABLE
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
 
 _MEMBERS: Mapping[str, str] = {

@@ -8,8 +8,6 @@ import msgspec
 from anygate.protocols.anthropic_messages.encode_blocks import decode_arguments
 from anygate.protocols.json_spans import shallow
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
 MOST_PIECES = 1 << 24
 """Characters of an input that are kept where it must be whole; what is longer is no call that a model makes."""
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from anygate.canonical.chat import TokenLogprob
-from anygate.protocols.lenient_json import load_object
+from anygate.protocols.lenient_json import UNREADABLE, load_object
 from anygate.protocols.openai_chat.fields import Object, as_list, as_object, as_objects, as_text
 
 
@@ -57,14 +57,13 @@ class Chunk(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Chunk).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_chunk(payload: bytes) -> Chunk | None:
     """An answer or chunk; None where the bytes are no JSON object."""
     try:
         return _decode(payload)
-    except _UNREADABLE:
+    except UNREADABLE:
         return _repaired(payload)
 
 

@@ -7,13 +7,7 @@ import re
 
 from anygate.protocols.chat_codec import ChatCodec
 from anygate.protocols.model_list import OPENAI
-from anygate.protocols.openai_chat.answer import (
-    StreamObserver,
-    UsageChunkFilter,
-    decode_error,
-    observe_answer,
-    observe_tail,
-)
+from anygate.protocols.openai_chat.answer import decode_error, observe_answer, observe_tail
 from anygate.protocols.openai_chat.answer_encode import encode_answer
 from anygate.protocols.openai_chat.answer_reader import StreamDecoder, decode_answer
 from anygate.protocols.openai_chat.decode import decode_request
@@ -21,6 +15,8 @@ from anygate.protocols.openai_chat.encode import encode_request
 from anygate.protocols.openai_chat.encode_parts import inlines
 from anygate.protocols.openai_chat.request import LIMIT_FIELDS, edit_request, read_request
 from anygate.protocols.openai_chat.stream_encode import StreamEncoder
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
+from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 from anygate.protocols.openai_errors import encode_error, encode_stream_error
 from anygate.protocols.openai_headers import RESPONSE_HEADERS
 from anygate.protocols.signature_tag import holds_tag

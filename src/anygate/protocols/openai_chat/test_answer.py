@@ -12,15 +12,11 @@ from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES
 
 from anygate.canonical.usage import Usage
+from anygate.protocols.chat_codec import Observed
 from anygate.protocols.decompress import MAX_DECODED_BYTES, Decompressor
-from anygate.protocols.openai_chat.answer import (
-    Observed,
-    StreamObserver,
-    UsageChunkFilter,
-    decode_error,
-    observe_answer,
-    observe_tail,
-)
+from anygate.protocols.openai_chat.answer import decode_error, observe_answer, observe_tail
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
+from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
 DEEP = b'{"choices":[{"message":{"content":' + b"[" * 900 + b'"abc"' + b"]" * 900 + b"}}]}"

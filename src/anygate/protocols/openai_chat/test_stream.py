@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anygate.canonical.usage import Usage
-from anygate.protocols.openai_chat import answer, usage_chunk
-from anygate.protocols.openai_chat.answer import FLUSH_BYTES, KEPT_BYTES, StreamObserver, UsageChunkFilter
+from anygate.protocols.openai_chat import stream_observer, usage_chunk
+from anygate.protocols.openai_chat.stream_observer import FLUSH_BYTES, KEPT_BYTES, StreamObserver
+from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 
 USAGE: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}
 USAGE_CHUNK: dict[str, Any] = {"id": "c", "choices": [], "usage": USAGE}
@@ -200,7 +201,7 @@ def test_the_filter_gives_the_same_around_its_longest_event(parts: list[bytes]):
 
 
 def test_memory_is_bounded_for_a_line_without_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(answer, "MAX_EVENT_BYTES", 4 * FLUSH_BYTES)
+    monkeypatch.setattr(stream_observer, "MAX_EVENT_BYTES", 4 * FLUSH_BYTES)
     observer, strip = StreamObserver(), UsageChunkFilter()
     block = b"x" * 1000
     passed = 0
@@ -217,7 +218,7 @@ def test_memory_is_bounded_for_a_line_without_end(monkeypatch: pytest.MonkeyPatc
 
 
 def test_memory_is_bounded_for_an_event_without_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(answer, "MAX_EVENT_BYTES", 4 * FLUSH_BYTES)
+    monkeypatch.setattr(stream_observer, "MAX_EVENT_BYTES", 4 * FLUSH_BYTES)
     observer = StreamObserver()
     for _ in range(1000):
         if observer.feed(b"data: {" + b"x" * 1000 + b"\n"):
@@ -236,7 +237,7 @@ def _held_bytes(observer: StreamObserver) -> int:
 @given(st.lists(st.integers(0, 400)))
 def test_a_line_too_long_is_left_out_however_it_is_cut(cuts: list[int]):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "MAX_EVENT_BYTES", 120)
+        patch.setattr(stream_observer, "MAX_EVENT_BYTES", 120)
         wire = event(chunk("a")) + event(chunk("b" * 100)) + event(chunk("cc"))
         assert watch(cut(wire, cuts), flush_each=True).text_bytes == 3
 

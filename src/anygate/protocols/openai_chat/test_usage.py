@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES
 
 from anygate.canonical.usage import Usage
-from anygate.protocols.openai_chat.answer import StreamObserver, observe_answer
+from anygate.protocols.openai_chat.answer import observe_answer
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
 from anygate.protocols.openai_chat.usage import decode_usage
 
 COUNTS = st.integers(0, 2000)

@@ -7,14 +7,10 @@ Source: https://platform.openai.com/docs/api-reference/completions (2026-11-22).
 import re
 
 from anygate.protocols.chat_codec import ChatCodec
-from anygate.protocols.openai_chat.answer import (
-    StreamObserver,
-    UsageChunkFilter,
-    decode_error,
-    observe_answer,
-    observe_tail,
-)
+from anygate.protocols.openai_chat.answer import decode_error, observe_answer, observe_tail
 from anygate.protocols.openai_chat.protocol import PROTOCOL as CHAT
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
+from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 from anygate.protocols.openai_completions.request import edit, read_request
 from anygate.protocols.openai_errors import encode_error, encode_stream_error
 from anygate.protocols.table import ClientRoute, Protocol

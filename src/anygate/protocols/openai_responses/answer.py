@@ -11,7 +11,7 @@ import msgspec
 
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
-from anygate.protocols.lenient_json import last_object, load, load_object, unwrap
+from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap
 from anygate.protocols.openai_responses.json_values import obj, objects, string, utf8
 from anygate.protocols.openai_responses.usage import decode_usage
 from anygate.protocols.sse import SseEvent
@@ -21,7 +21,6 @@ FLUSH_BYTES = 16 * 1024
 """A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
 
 TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _ITEM_TEXTS = ("arguments", "input", "code")
 

@@ -23,8 +23,8 @@ from anygate.canonical.chat import (
     ThinkingDelta,
 )
 from anygate.protocols.chat_codec import Source
-from anygate.protocols.lenient_json import load_object
-from anygate.protocols.openai_responses.answer import TERMINAL, UNREADABLE
+from anygate.protocols.lenient_json import UNREADABLE, load_object
+from anygate.protocols.openai_responses.answer import TERMINAL
 from anygate.protocols.openai_responses.answer_decode import started
 from anygate.protocols.openai_responses.items import reasoning_text
 from anygate.protocols.openai_responses.json_values import dumps, obj, objects, string
