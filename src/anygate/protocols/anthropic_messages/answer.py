@@ -14,6 +14,7 @@ from anygate.canonical.usage import Usage
 from anygate.protocols.anthropic_messages.errors import shape_error
 from anygate.protocols.anthropic_messages.usage import decode_usage, merge_usage
 from anygate.protocols.chat_codec import Observed
+from anygate.protocols.json_values import object_or_none, utf8_size
 from anygate.protocols.lenient_json import UNREADABLE, last_object, load_object, unwrap
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
 
@@ -132,9 +133,9 @@ class StreamObserver:
     def take_delta(self, text: str, thinking: str, partial_json: str) -> None:
         """What a `content_block_delta` brings."""
         self.chunks_seen = True
-        size = _utf8(text)
+        size = utf8_size(text)
         if thinking or partial_json:
-            size += _utf8(thinking) + _utf8(partial_json)
+            size += utf8_size(thinking) + utf8_size(partial_json)
         if size:
             self.text_bytes += size
             self.tokens_seen = True
@@ -151,9 +152,9 @@ class StreamObserver:
         self.chunks_seen = True
         delta, block = event.delta, event.content_block
         if delta is not None:
-            self._count(_utf8(delta.text) + _utf8(delta.thinking) + _utf8(delta.partial_json))
+            self._count(utf8_size(delta.text) + utf8_size(delta.thinking) + utf8_size(delta.partial_json))
         elif block is not None:
-            self._count(_utf8(block.text) + _utf8(block.thinking) + _utf8(block.name))
+            self._count(utf8_size(block.text) + utf8_size(block.thinking) + utf8_size(block.name))
             self.tokens_seen = self.tokens_seen or bool(block.data)
         # Only `message_delta` closes the account: a stream that broke before it is counted by its text. The input that
         # `message_start` told is kept for it, since some upstreams do not repeat it.
@@ -185,22 +186,18 @@ def _by_hand(document: Mapping[str, Any]) -> _Event:
         delta=_Delta(*_texts(delta, _DELTAS)),
         content_block=_Block(*_texts(block, ("text", "thinking", "data", "name"))),
         message=_by_hand_message(cast("dict[str, Any]", message)) if isinstance(message, dict) else None,
-        usage=_mapping(usage),
+        usage=object_or_none(usage),
         error=document.get("error"),
     )
 
 
 def _by_hand_message(message: Mapping[str, Any]) -> _Message:
-    return _Message(_mapping(message.get("usage")), message.get("content"), message.get("stop_reason"))
+    return _Message(object_or_none(message.get("usage")), message.get("content"), message.get("stop_reason"))
 
 
 def _texts(value: Any, names: tuple[str, ...]) -> list[str]:
     value = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
     return [value[name] if isinstance(value.get(name), str) else "" for name in names]
-
-
-def _mapping(value: Any) -> dict[str, Any] | None:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 def _text_of(content: Any) -> int:
@@ -211,14 +208,10 @@ def _text_of(content: Any) -> int:
     for block in cast("list[Any]", content):
         if isinstance(block, dict):
             block = cast("dict[str, Any]", block)
-            total += sum(_utf8(text) for text in _texts(block, ("text", "thinking", "name")))
+            total += sum(utf8_size(text) for text in _texts(block, ("text", "thinking", "name")))
             if isinstance(block.get("input"), dict):
                 total += len(json.dumps(block["input"], ensure_ascii=False).encode("utf-8", "surrogatepass"))
     return total
-
-
-def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def count_answer(input_tokens: int) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import utf8_size
 
 _TEXTS = ("tools", "output_config", "output_format")
 _NO_TEXT = frozenset({"type", "id", "tool_use_id", "signature", "data", "cache_control"})
@@ -54,7 +55,7 @@ def measure(document: Mapping[str, Any], messages: Sequence[Any]) -> tuple[int, 
 def _measure_content(content: Any, media: dict[str, int]) -> int:
     """A string, or a list of blocks; whatever else it is counts as the JSON that it is."""
     if isinstance(content, str):
-        return _utf8(content)
+        return utf8_size(content)
     if not isinstance(content, list):
         return 0 if content is None else len(orjson.dumps(content))
     return sum(_measure_block(block, media) for block in cast("list[Any]", content))
@@ -77,9 +78,5 @@ def _measure_block(block: Any, media: dict[str, int]) -> int:
         if name == "content":
             total += _measure_content(value, media)
         elif name not in _NO_TEXT and not (name == "source" and isinstance(value, dict)) and value is not None:
-            total += _utf8(value) if isinstance(value, str) else len(orjson.dumps(value))
+            total += utf8_size(value) if isinstance(value, str) else len(orjson.dumps(value))
     return total
-
-
-def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

@@ -9,8 +9,8 @@ from typing import Any
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.cohere_chat.events import EventReader
-from anygate.protocols.cohere_chat.fields import Object, as_object, as_objects, as_text, utf8_size
 from anygate.protocols.cohere_chat.usage import decode_usage
+from anygate.protocols.json_values import Object, as_object, as_objects, as_text, utf8_size
 from anygate.protocols.lenient_json import last_object, load_object
 
 FLUSH_BYTES = 16 * 1024

@@ -18,7 +18,7 @@ from anygate.canonical.chat import (
     TokenLogprob,
 )
 from anygate.protocols.chat_codec import Source
-from anygate.protocols.cohere_chat.fields import Object, as_index, as_list, as_object, as_objects, as_text
+from anygate.protocols.json_values import Object, as_index, as_list, as_object, as_objects, as_text
 
 NAME = "cohere.chat"
 

@@ -8,8 +8,8 @@ from anygate.canonical.errors import ProtocolViolation
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.cohere_chat.blocks import Blocks, decode_logprobs
 from anygate.protocols.cohere_chat.events import EventReader
-from anygate.protocols.cohere_chat.fields import Object, as_index, as_object, as_objects, as_text
 from anygate.protocols.cohere_chat.usage import decode_usage
+from anygate.protocols.json_values import Object, as_index, as_object, as_objects, as_text
 from anygate.protocols.lenient_json import load_object
 
 _REASONS: dict[str, StopReason] = {

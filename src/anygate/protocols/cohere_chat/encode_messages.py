@@ -21,8 +21,8 @@ from anygate.canonical.chat import (
 )
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.cohere_chat.encode_tools import encode_call
-from anygate.protocols.cohere_chat.fields import Object
 from anygate.protocols.cohere_chat.writing import Writing
+from anygate.protocols.json_values import Object
 from anygate.protocols.media_type import data_uri, sniff
 
 _DETAILS = ("auto", "low", "high")

@@ -12,9 +12,9 @@ from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.chat_codec import Encoded, Target
 from anygate.protocols.cohere_chat.encode_messages import encode_messages
 from anygate.protocols.cohere_chat.encode_tools import encode_tools, upstream_names
-from anygate.protocols.cohere_chat.fields import Object
 from anygate.protocols.cohere_chat.writing import Writing
 from anygate.protocols.effort import budget_of
+from anygate.protocols.json_values import Object
 from anygate.protocols.leftovers import dropped_extras
 
 _MOST_STOPS = 5

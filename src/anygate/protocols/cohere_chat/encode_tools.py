@@ -10,8 +10,8 @@ import orjson
 
 from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolCall, ToolChoice, WebSearchTool
 from anygate.canonical.errors import UnsupportedContent
-from anygate.protocols.cohere_chat.fields import Object, as_list
 from anygate.protocols.cohere_chat.writing import Writing
+from anygate.protocols.json_values import Object, as_list
 from anygate.protocols.offered_search import LEFT_OUT, may_be_left_out
 from anygate.protocols.tool_names import safe_names
 

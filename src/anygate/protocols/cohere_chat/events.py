@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anygate.protocols.cohere_chat.fields import Object
+from anygate.protocols.json_values import Object
 from anygate.protocols.lenient_json import load_object
 from anygate.protocols.sse import SseEvent
 from anygate.protocols.wrapped_sse import WrappedSseDecoder

@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
-from anygate.protocols.cohere_chat.fields import utf8_size
+from anygate.protocols.json_values import utf8_size
 
 _TEXTS = frozenset({"tools", "documents", "response_format"})
 

@@ -9,7 +9,7 @@ cheaper. Sources: https://docs.cohere.com/docs/how-does-cohere-pricing-work, htt
 from collections.abc import Mapping
 
 from anygate.canonical.usage import Usage
-from anygate.protocols.cohere_chat.fields import as_object
+from anygate.protocols.json_values import as_object
 
 _MOST = 1 << 40  # tokens of one answer; what is larger would not fit the ledger once it is multiplied by a price
 

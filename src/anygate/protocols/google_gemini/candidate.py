@@ -32,8 +32,8 @@ from anygate.protocols.google_gemini.logprobs import decode_logprobs
 from anygate.protocols.google_gemini.names import made_id
 from anygate.protocols.google_gemini.native_parts import native_item, queries_of
 from anygate.protocols.google_gemini.partial_args import PartialArgs
-from anygate.protocols.google_gemini.text import objects
 from anygate.protocols.google_gemini.visible import Place, VisibleText
+from anygate.protocols.json_values import as_objects
 from anygate.protocols.media_type import kind_of, sniff
 
 Body = Mapping[str, Any]
@@ -101,7 +101,7 @@ class Candidate:
                 return
         content = body.get("content")
         parts: Any = cast("dict[str, Any]", content).get("parts") if isinstance(content, dict) else None
-        self._take_whole(body, list(objects(parts)), events)
+        self._take_whole(body, as_objects(parts), events)
 
     def _take_whole(self, body: Body, parts: list[dict[str, Any]], events: list[ChatEvent]) -> None:
         grounding = body.get("groundingMetadata")
@@ -214,7 +214,7 @@ class Candidate:
 
     def _call(self, call: dict[str, Any], signature: Any, events: list[ChatEvent]) -> None:
         name, args = call.get("name"), call.get("args")
-        pieces = list(objects(call.get("partialArgs")))
+        pieces = as_objects(call.get("partialArgs"))
         args = cast("dict[str, Any]", args) if isinstance(args, dict) else {}
         if self._partial is None and not name:
             return

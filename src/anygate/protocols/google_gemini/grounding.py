@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from anygate.canonical.chat import Citation, Json, WebSearchCall
 from anygate.protocols.google_gemini.names import PROTOCOL_NAME
-from anygate.protocols.google_gemini.text import objects
 from anygate.protocols.google_gemini.visible import Place, VisibleText
+from anygate.protocols.json_values import as_objects
 
 _SOURCES = ("web", "retrievedContext", "maps", "image")
 _TRANSLATED = frozenset({"groundingChunks", "groundingSupports", "webSearchQueries"})
@@ -23,9 +23,9 @@ def citations_of(metadata: Mapping[str, Any], text: VisibleText, base: Sequence[
         text: the visible text so far.
         base: for each part of the frame, the visible bytes before it.
     """
-    chunks = list(objects(metadata.get("groundingChunks")))
+    chunks = as_objects(metadata.get("groundingChunks"))
     found: list[tuple[Place, Citation]] = []
-    for support in objects(metadata.get("groundingSupports")):
+    for support in as_objects(metadata.get("groundingSupports")):
         segment = support.get("segment")
         segment = cast("dict[str, Any]", segment) if isinstance(segment, dict) else {}
         quote = segment.get("text")
@@ -48,7 +48,7 @@ def recitations_of(metadata: Mapping[str, Any], text: VisibleText) -> list[tuple
     """The citations of a `citationMetadata`: sources that the answer repeats. Those that name no source are left out."""
     found: list[tuple[Place, Citation]] = []
     for name in ("citationSources", "citations"):
-        for source in objects(metadata.get(name)):
+        for source in as_objects(metadata.get(name)):
             url, title = source.get("uri"), source.get("title")
             place = text.locate(_index(source.get("startIndex")), _index(source.get("endIndex")), "")
             if place is None or not (url or title):

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from anygate.canonical.chat import TokenLogprob
-from anygate.protocols.google_gemini.text import objects
+from anygate.protocols.json_values import as_objects
 
 
 def decode_logprobs(result: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
     """The chosen tokens, each with the likeliest others; what has no token or number is left out."""
-    tops = list(objects(result.get("topCandidates")))
+    tops = as_objects(result.get("topCandidates"))
     found: list[TokenLogprob] = []
-    for position, chosen in enumerate(objects(result.get("chosenCandidates"))):
+    for position, chosen in enumerate(as_objects(result.get("chosenCandidates"))):
         token = _token(chosen)
         if token is not None:
-            others = objects(tops[position].get("candidates")) if position < len(tops) else ()
+            others = as_objects(tops[position].get("candidates")) if position < len(tops) else ()
             found.append(TokenLogprob(token.token, token.logprob, None, tuple(filter(None, map(_token, others)))))
     return tuple(found)
 

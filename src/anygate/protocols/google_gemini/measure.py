@@ -7,6 +7,7 @@ import orjson
 
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.google_gemini.wire import camel, listed, message
+from anygate.protocols.json_values import utf8_size
 from anygate.protocols.media_type import kind_of
 
 _TEXTS = ("tools", "toolConfig", "requests", "content", "generateContentRequest")
@@ -52,7 +53,7 @@ def _measure_parts(turn: Mapping[str, Any], place: str, media: dict[str, int]) -
             raise InvalidRequest(f"`{place}.parts[{index}]` must be an object", param=f"{place}.parts[{index}]")
         for name, value in cast("dict[str, Any]", item).items():
             if isinstance(value, str):
-                total += _utf8(value) if name == "text" else 0  # a signature is no text
+                total += utf8_size(value) if name == "text" else 0  # a signature is no text
             elif isinstance(value, dict):
                 total += _measure_value(camel(name), cast("dict[str, Any]", value), media)
     return total
@@ -80,15 +81,11 @@ def _json_bytes(value: Any, media: dict[str, int]) -> int:
             total += 1
         elif isinstance(item, dict):
             for name, inner in cast("dict[str, Any]", item).items():
-                total += _utf8(name) + 4
+                total += utf8_size(name) + 4
                 if isinstance(inner, dict) and camel(name) in _BLOBS:
                     _measure_value(camel(name), cast("dict[str, Any]", inner), media)
                 else:
                     waiting.append(inner)
         else:
-            total += _utf8(item) + 2 if isinstance(item, str) else 5
+            total += utf8_size(item) + 2 if isinstance(item, str) else 5
     return total
-
-
-def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

@@ -9,8 +9,9 @@ from typing import Any, cast
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, load_frame
-from anygate.protocols.google_gemini.text import objects, text_of_frame
+from anygate.protocols.google_gemini.text import text_of_frame
 from anygate.protocols.google_gemini.usage import decode_usage, says_something
+from anygate.protocols.json_values import as_objects
 from anygate.protocols.lenient_json import last_object, unwrap
 
 FLUSH_BYTES = 16 * 1024
@@ -152,7 +153,7 @@ def error_of(error: Any) -> Mapping[str, Any]:
         return {"message": error if isinstance(error, str) else str(error)}
     error = cast("dict[str, Any]", error)
     name = error.get("status")
-    reasons = (detail.get("reason") for detail in objects(error.get("details")))
+    reasons = (detail.get("reason") for detail in as_objects(error.get("details")))
     reason = next((reason for reason in reasons if isinstance(reason, str) and reason), None)
     number = error.get("code")
     shaped = {name: value for name, value in error.items() if name in ("message", "detail")}

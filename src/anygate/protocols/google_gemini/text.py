@@ -5,24 +5,18 @@ from typing import Any, cast
 
 import orjson
 
+from anygate.protocols.json_values import as_objects
+
 _MEDIA = frozenset({"inlineData", "fileData"})
 _SIDE = frozenset({"thought", "thoughtSignature", "videoMetadata", "mediaResolution", "partMetadata"})
 
 
 def parts_of(frame: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The parts of all candidates, whatever else is wrong with the frame."""
-    for candidate in objects(frame.get("candidates")):
+    for candidate in as_objects(frame.get("candidates")):
         content = candidate.get("content")
         if isinstance(content, dict):
-            yield from objects(cast("dict[str, Any]", content).get("parts"))
-
-
-def objects(value: Any) -> Iterator[dict[str, Any]]:
-    """The objects in a list; what is none is passed over."""
-    if isinstance(value, list):
-        for item in cast("list[Any]", value):
-            if isinstance(item, dict):
-                yield cast("dict[str, Any]", item)
+            yield from as_objects(cast("dict[str, Any]", content).get("parts"))
 
 
 def text_of_frame(frame: Mapping[str, Any]) -> tuple[int, bool]:

@@ -10,6 +10,7 @@ import msgspec
 
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
+from anygate.protocols.json_values import object_or_none
 from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap
 from anygate.protocols.openai_chat.text import text_of_choices
 from anygate.protocols.openai_chat.usage import Figures, classes, decode_usage
@@ -61,7 +62,7 @@ def _observe_closely(body: bytes) -> Observed | None:
             if inner is None or not inner.lstrip().startswith(b"{"):
                 return None
             return Observed(observe_tail(inner), 0)
-        usage = usage_of(mapping(document.get("usage")), document.get("x_groq"))
+        usage = usage_of(object_or_none(document.get("usage")), document.get("x_groq"))
         choices = document.get("choices")
         error = document.get("error")
     else:
@@ -84,13 +85,13 @@ def decode_error(body: bytes) -> Mapping[str, Any] | None:
     if document is None:
         return None
     error = document.get("error", document)
-    return {"message": error} if isinstance(error, str) else mapping(error)
+    return {"message": error} if isinstance(error, str) else object_or_none(error)
 
 
 def usage_of(usage: Mapping[str, Any] | None, x_groq: Any) -> Usage | None:
     """The usage that an answer or a chunk reports; Groq's streams have it in `x_groq`."""
     if not usage and isinstance(x_groq, dict):
-        usage = mapping(cast("dict[str, Any]", x_groq).get("usage"))
+        usage = object_or_none(cast("dict[str, Any]", x_groq).get("usage"))
     if not usage:
         return None
     return decode_usage(usage)
@@ -101,8 +102,3 @@ def as_error(error: Any) -> Mapping[str, Any] | None:
     if not error:
         return None
     return cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": str(error)}
-
-
-def mapping(value: Any) -> dict[str, Any] | None:
-    """An object; None for anything else."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else None

@@ -7,7 +7,7 @@ import orjson
 
 from anygate.canonical.chat import Answer, Choice, Refusal
 from anygate.protocols.chat_codec import Reply
-from anygate.protocols.openai_chat.fields import Object
+from anygate.protocols.json_values import Object
 from anygate.protocols.openai_chat.finish import encode_finish
 from anygate.protocols.openai_chat.live_search import cited_urls, lists_citations
 from anygate.protocols.openai_chat.message_encode import Message, is_legacy

@@ -11,10 +11,11 @@ from anygate.canonical.chat import ChatEvent, Failed, Started, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Source
+from anygate.protocols.json_values import Object, as_list, as_object, as_objects, as_text
 from anygate.protocols.lenient_json import unwrap
 from anygate.protocols.openai_chat.answer_shape import Chunk, ChunkChoice, read_chunk, read_logprobs
 from anygate.protocols.openai_chat.choice_reader import ChoiceReader
-from anygate.protocols.openai_chat.fields import Object, as_count, as_list, as_object, as_objects, as_text
+from anygate.protocols.openai_chat.fields import as_count
 from anygate.protocols.openai_chat.finish import decode_finish
 from anygate.protocols.openai_chat.usage import decode_usage
 from anygate.protocols.sse import SseDecoder

@@ -8,8 +8,9 @@ import base64
 import binascii
 
 from anygate.canonical.chat import Media
+from anygate.protocols.json_values import as_object, as_text
 from anygate.protocols.media_type import sniff
-from anygate.protocols.openai_chat.fields import as_count, as_object, as_text
+from anygate.protocols.openai_chat.fields import as_count
 
 
 class AudioPieces:

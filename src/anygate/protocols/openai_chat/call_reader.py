@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from anygate.canonical.chat import ArgumentsDelta, BlockEnded, BlockStarted, ChatEvent, Signature, Signed
+from anygate.protocols.json_values import Object, as_object, as_text
 from anygate.protocols.openai_chat.details import google_signature
-from anygate.protocols.openai_chat.fields import Object, as_object, as_text, json_text
+from anygate.protocols.openai_chat.fields import json_text
 
 
 @dataclass(slots=True)

@@ -22,13 +22,13 @@ from anygate.canonical.chat import (
     ThinkingDelta,
     TokenLogprob,
 )
+from anygate.protocols.json_values import Object, as_objects, as_text
 from anygate.protocols.openai_chat.answer_shape import Delta
 from anygate.protocols.openai_chat.audio_pieces import AudioPieces
 from anygate.protocols.openai_chat.call_reader import CallReader
 from anygate.protocols.openai_chat.decode_messages import citation, image
 from anygate.protocols.openai_chat.decode_parts import thinking_text
 from anygate.protocols.openai_chat.details import detail_signature, detail_text, google_signature, is_encrypted
-from anygate.protocols.openai_chat.fields import Object, as_objects, as_text
 from anygate.protocols.openai_chat.generated_images import without_images
 
 

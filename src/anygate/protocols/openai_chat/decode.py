@@ -9,14 +9,11 @@ from typing import Any, cast
 from anygate.canonical.chat import Chat, Format, Sampling, Speech
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.chat_request import ChatRequest
+from anygate.protocols.json_values import Object, as_list, as_object, as_text
 from anygate.protocols.openai_chat.decode_messages import Messages
 from anygate.protocols.openai_chat.decode_tools import decode_choice, decode_tools
 from anygate.protocols.openai_chat.dialect import NAME
 from anygate.protocols.openai_chat.fields import (
-    Object,
-    as_list,
-    as_object,
-    as_text,
     wanted_flag,
     wanted_list,
     wanted_number,

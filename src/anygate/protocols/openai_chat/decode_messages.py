@@ -23,20 +23,12 @@ from anygate.canonical.chat import (
     Turn,
 )
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import Object, as_list, as_object, as_objects, as_text
 from anygate.protocols.media_type import split_data_uri
 from anygate.protocols.openai_chat.decode_parts import cache_mark, decode_content
 from anygate.protocols.openai_chat.details import decode_detail, google_signature
 from anygate.protocols.openai_chat.dialect import NAME
-from anygate.protocols.openai_chat.fields import (
-    Object,
-    as_count,
-    as_list,
-    as_object,
-    as_objects,
-    as_text,
-    can_be_written,
-    json_text,
-)
+from anygate.protocols.openai_chat.fields import as_count, can_be_written, json_text
 
 _KNOWN = {
     "system": {"role", "content", "name", "cache_control"},

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from anygate.canonical.chat import CacheMark, Media, Modality, NativeBlock, Refusal, Text, Thinking
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import Object, as_objects, as_text
 from anygate.protocols.media_type import kind_of, mime_of, split_data_uri
 from anygate.protocols.openai_chat.dialect import NAME
-from anygate.protocols.openai_chat.fields import Object, as_objects, as_text
 
 Part = Text | Media | Thinking | Refusal | NativeBlock
 _URL_PARTS: dict[str, Modality] = {

@@ -8,17 +8,10 @@ from typing import Any, cast
 
 from anygate.canonical.chat import CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import Object, as_object, as_objects, as_text
 from anygate.protocols.openai_chat.decode_parts import cache_mark
 from anygate.protocols.openai_chat.dialect import NAME
-from anygate.protocols.openai_chat.fields import (
-    Object,
-    as_object,
-    as_objects,
-    as_text,
-    wanted_list,
-    wanted_object,
-    wanted_text,
-)
+from anygate.protocols.openai_chat.fields import wanted_list, wanted_object, wanted_text
 
 
 def decode_tools(document: Object, *, search: bool = True) -> tuple[Tool, ...]:

@@ -12,8 +12,9 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.chat import Signature, Thinking
+from anygate.protocols.json_values import Object, as_object, as_text
 from anygate.protocols.openai_chat.dialect import NAME
-from anygate.protocols.openai_chat.fields import Object, as_object, as_text, json_text
+from anygate.protocols.openai_chat.fields import json_text
 from anygate.protocols.signature_tag import tag, untag
 
 _TEXTS = ("text", "summary")

@@ -9,11 +9,11 @@ from typing import Any
 from anygate.canonical.chat import Chat, Format
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.chat_codec import Encoded, Target
+from anygate.protocols.json_values import Object, as_object
 from anygate.protocols.leftovers import dropped_extras
 from anygate.protocols.openai_chat.dialect import NAME, has, searches
 from anygate.protocols.openai_chat.encode_messages import encode_messages
 from anygate.protocols.openai_chat.encode_tools import encode_tools, upstream_names
-from anygate.protocols.openai_chat.fields import Object, as_object
 from anygate.protocols.openai_chat.reasoning import encode_reasoning
 from anygate.protocols.openai_chat.writing import Writing
 from anygate.protocols.openai_models import is_openai_reasoner

@@ -21,11 +21,11 @@ from anygate.canonical.chat import (
     WebSearchCall,
 )
 from anygate.canonical.errors import UnsupportedContent
+from anygate.protocols.json_values import Object, as_objects
 from anygate.protocols.openai_chat.details import detail_for_upstream, goes_up, google_extra
 from anygate.protocols.openai_chat.dialect import NAME, has
 from anygate.protocols.openai_chat.encode_parts import encode_content, encode_part, mark_cache
 from anygate.protocols.openai_chat.encode_tools import wrapped_input, wraps_custom
-from anygate.protocols.openai_chat.fields import Object, as_objects
 from anygate.protocols.openai_chat.writing import Writing
 
 _NOT_SAID = "it belongs to one provider's protocol"

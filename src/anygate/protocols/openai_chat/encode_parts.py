@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from anygate.canonical.chat import CacheMark, Json, Media, Text
 from anygate.canonical.errors import UnsupportedContent
+from anygate.protocols.json_values import Object
 from anygate.protocols.media_type import data_uri, extension_of, sniff
 from anygate.protocols.openai_chat.dialect import NAME, has
-from anygate.protocols.openai_chat.fields import Object
 from anygate.protocols.openai_chat.writing import Writing
 from anygate.protocols.parameter_names import client_name
 

@@ -11,10 +11,10 @@ import orjson
 
 from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolCall, ToolChoice, WebSearchTool
 from anygate.canonical.errors import UnsupportedContent
+from anygate.protocols.json_values import Object
 from anygate.protocols.offered_search import LEFT_OUT, may_be_left_out
 from anygate.protocols.openai_chat.dialect import NAME, has, searches
 from anygate.protocols.openai_chat.encode_parts import mark_cache
-from anygate.protocols.openai_chat.fields import Object
 from anygate.protocols.openai_chat.live_search import stands_for_live_search
 from anygate.protocols.openai_chat.writing import Writing
 from anygate.protocols.openai_models import is_o_series

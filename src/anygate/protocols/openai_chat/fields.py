@@ -7,29 +7,9 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import Object
 
-Object = dict[str, Any]
 _LARGEST = (1 << 53) - 1
-
-
-def as_object(value: object) -> Object:
-    """An object; anything else is empty."""
-    return cast("Object", value) if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[Any]:
-    """A list; anything else is empty."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def as_objects(value: object) -> list[Object]:
-    """The objects in a list."""
-    return [cast("Object", item) for item in as_list(value) if isinstance(item, dict)]
-
-
-def as_text(value: object) -> str:
-    """A string; anything else is empty."""
-    return value if isinstance(value, str) else ""
 
 
 def as_count(value: object) -> int:

@@ -8,9 +8,9 @@ clients show.
 from collections.abc import Sequence
 
 from anygate.canonical.chat import Media
+from anygate.protocols.json_values import Object
 from anygate.protocols.media_type import data_uri, sniff
 from anygate.protocols.openai_chat.decode_messages import image
-from anygate.protocols.openai_chat.fields import Object
 
 
 def image_entry(media: Media) -> Object:

@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 from anygate.canonical.chat import Chat, Citation, NativeTool, Text, Tool, WebSearchTool
 from anygate.canonical.errors import InvalidRequest
-from anygate.protocols.openai_chat.fields import Object, as_object, wanted_list, wanted_object, wanted_text
+from anygate.protocols.json_values import Object, as_object
+from anygate.protocols.openai_chat.fields import wanted_list, wanted_object, wanted_text
 
 FIELD: Final = "search_parameters"
 _RESPONSES: Final = "openai.responses"

@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import utf8_size
 
 _TEXTS = frozenset({"tools", "functions", "response_format", "prediction"})
 _MEDIA_KINDS = {
@@ -81,7 +82,7 @@ def _measure_message(message: Mapping[str, Any], media: dict[str, int]) -> int:
     total = 0
     for name, value in message.items():
         if isinstance(value, str):
-            total += _utf8(value) if name != "role" else 0
+            total += utf8_size(value) if name != "role" else 0
         elif name == "content" and isinstance(value, list):
             total += _measure_parts(cast("list[Any]", value), media)
         elif name == "images" and isinstance(value, list):
@@ -95,7 +96,7 @@ def _measure_parts(parts: Sequence[Any], media: dict[str, int]) -> int:
     total = 0
     for part in parts:
         if not isinstance(part, dict):
-            total += _utf8(part) if isinstance(part, str) else 0
+            total += utf8_size(part) if isinstance(part, str) else 0
             continue
         part = cast("dict[str, Any]", part)
         kind = part.get("type")
@@ -104,11 +105,7 @@ def _measure_parts(parts: Sequence[Any], media: dict[str, int]) -> int:
             continue
         for name, value in part.items():
             if isinstance(value, str):
-                total += _utf8(value) if name != "type" else 0
+                total += utf8_size(value) if name != "type" else 0
             elif value is not None:
                 total += len(orjson.dumps(value))
     return total
-
-
-def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

@@ -23,11 +23,11 @@ from anygate.canonical.chat import (
     WebSearchCall,
 )
 from anygate.protocols.chat_codec import Reply
+from anygate.protocols.json_values import Object, as_object
 from anygate.protocols.openai_chat.decode import LEGACY_NOTE
 from anygate.protocols.openai_chat.details import detail_for_client, google_extra
 from anygate.protocols.openai_chat.encode_messages import can_be_cited, encode_citation
 from anygate.protocols.openai_chat.encode_tools import CUSTOM_INPUT
-from anygate.protocols.openai_chat.fields import Object, as_object
 from anygate.protocols.openai_chat.generated_images import image_entry, markdown
 from anygate.protocols.openai_chat.wav import as_wav
 from anygate.protocols.signature_tag import tag

@@ -12,8 +12,9 @@ from typing import Any, cast, get_args
 from anygate.canonical.chat import Chat, Effort, Reasoning
 from anygate.protocols.chat_codec import Dropped, Target
 from anygate.protocols.effort import budget_of, effort_of
+from anygate.protocols.json_values import Object
 from anygate.protocols.openai_chat.dialect import has
-from anygate.protocols.openai_chat.fields import Object, as_count
+from anygate.protocols.openai_chat.fields import as_count
 from anygate.protocols.openai_models import is_o_series, knows_effort_none, takes_no_reasoning
 from anygate.protocols.parameter_names import client_name
 

@@ -34,9 +34,9 @@ from anygate.canonical.chat import (
 from anygate.canonical.errors import UpstreamError
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply
+from anygate.protocols.json_values import Object
 from anygate.protocols.openai_chat.details import detail_for_client, google_extra
 from anygate.protocols.openai_chat.encode_messages import can_be_cited, encode_citation
-from anygate.protocols.openai_chat.fields import Object
 from anygate.protocols.openai_chat.finish import encode_finish
 from anygate.protocols.openai_chat.generated_images import image_entry, markdown
 from anygate.protocols.openai_chat.live_search import lists_citations

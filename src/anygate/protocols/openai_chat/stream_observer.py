@@ -10,8 +10,9 @@ from typing import Any, cast
 import msgspec
 
 from anygate.canonical.usage import Usage
+from anygate.protocols.json_values import object_or_none
 from anygate.protocols.lenient_json import UNREADABLE, load_object, unwrap
-from anygate.protocols.openai_chat.answer import as_error, mapping, observe_answer, usage_of
+from anygate.protocols.openai_chat.answer import as_error, observe_answer, usage_of
 from anygate.protocols.openai_chat.text import holds_media, text_of_choices
 
 FLUSH_BYTES = 16 * 1024
@@ -265,7 +266,7 @@ class StreamObserver:
                 choices=[choice for choice in cast("list[Any]", choices) if isinstance(choice, dict)]
                 if isinstance(choices, list)
                 else None,
-                usage=mapping(document.get("usage")),
+                usage=object_or_none(document.get("usage")),
                 error=document.get("error"),
                 x_groq=document.get("x_groq"),
             )

@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+from anygate.protocols.json_values import utf8_size
+
 _TEXT_FIELDS = frozenset({"content", "reasoning_content", "reasoning", "refusal"})
 _PART_FIELDS = ("text", "thinking", "content")
 
@@ -61,20 +63,16 @@ def _text_of_call(call: Any) -> int:
 
 def _text(value: Any) -> int:
     if isinstance(value, str):
-        return _utf8(value)
+        return utf8_size(value)
     total = 0
     waiting = [value]  # content in parts; a list of our own, because an upstream may nest deeper than Python's stack
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            total += _utf8(item)
+            total += utf8_size(item)
         elif isinstance(item, list):
             waiting += cast("list[Any]", item)
         elif isinstance(item, dict):
             item = cast("dict[str, Any]", item)
             waiting += [item[name] for name in _PART_FIELDS if name in item]
     return total
-
-
-def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

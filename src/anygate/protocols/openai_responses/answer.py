@@ -11,8 +11,8 @@ import msgspec
 
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
+from anygate.protocols.json_values import as_object, as_objects, as_text, object_or_none, utf8_size
 from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap
-from anygate.protocols.openai_responses.json_values import obj, objects, string, utf8
 from anygate.protocols.openai_responses.usage import decode_usage
 from anygate.protocols.sse import SseEvent
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
@@ -67,7 +67,7 @@ def observe_answer(body: bytes) -> Observed | None:
                 return None
             return Observed(observe_tail(inner), 0)
         usage = document.get("usage")
-        head = _Head(usage=obj(usage) if isinstance(usage, dict) else None, error=document.get("error"))
+        head = _Head(usage=object_or_none(usage), error=document.get("error"))
         output = document.get("output")
     if head.usage:
         return Observed(decode_usage(head.usage), 0, _error(head.error))
@@ -91,17 +91,17 @@ def decode_error(body: bytes) -> Mapping[str, Any] | None:
     error = document.get("error", document)
     if isinstance(error, str):
         return {"message": error, "code": document.get("code")} if "code" in document else {"message": error}
-    return obj(error) if isinstance(error, dict) else None
+    return object_or_none(error)
 
 
 def text_of_output(output: Any) -> int:
     """UTF-8 bytes of generated text in `output`, of any shape."""
     total = 0
-    for item in objects(output):
-        total += sum(utf8(string(item.get(name))) for name in _ITEM_TEXTS)
+    for item in as_objects(output):
+        total += sum(utf8_size(as_text(item.get(name))) for name in _ITEM_TEXTS)
         for name in ("content", "summary"):
-            for part in objects(item.get(name)):
-                total += utf8(string(part.get("text"))) + utf8(string(part.get("refusal")))
+            for part in as_objects(item.get(name)):
+                total += utf8_size(as_text(part.get("text"))) + utf8_size(as_text(part.get("refusal")))
     return total
 
 
@@ -158,7 +158,7 @@ class StreamObserver:
         if delta is not None and kind.endswith(".delta"):
             if isinstance(delta, str) and delta:
                 self.tokens_seen = True
-                self.text_bytes += 0 if kind == "response.audio.delta" else utf8(delta)
+                self.text_bytes += 0 if kind == "response.audio.delta" else utf8_size(delta)
         elif kind == "response.output_item.done":
             self.tokens_seen = True
         elif kind in TERMINAL:
@@ -168,7 +168,7 @@ class StreamObserver:
 
     def _end(self, event: _Event) -> None:
         response = load_object(bytes(event.response)) or {}
-        usage = obj(response.get("usage"))
+        usage = as_object(response.get("usage"))
         if usage:
             self.usage = decode_usage(usage)
         elif not self.text_bytes:
@@ -180,7 +180,7 @@ class StreamObserver:
 def _lenient(document: Mapping[str, Any]) -> _Event:
     """An event with a field of a wrong type, or with text that is no strict JSON."""
     return _Event(
-        type=string(document.get("type")),
+        type=as_text(document.get("type")),
         delta=document.get("delta"),
         response=msgspec.Raw(json.dumps(document.get("response")).encode()),
         error=document.get("error"),
@@ -193,8 +193,8 @@ def _lenient(document: Mapping[str, Any]) -> _Event:
 def _error_event(event: _Event) -> Mapping[str, Any]:
     """What an `error` event says, in its own members or (some upstreams) in an object."""
     if isinstance(event.error, dict):
-        return obj(event.error)  # pyright: ignore[reportUnknownMemberType] any object
-    message = string(event.message) or string(event.error)
+        return as_object(event.error)  # pyright: ignore[reportUnknownMemberType] any object
+    message = as_text(event.message) or as_text(event.error)
     return {"message": message, "code": event.code, "param": event.param}
 
 
@@ -202,4 +202,4 @@ def _error(error: Any) -> Mapping[str, Any] | None:
     """An `error` field as an object; what is empty (null, "", {}) says that there was none."""
     if not error:
         return None
-    return obj(error) if isinstance(error, dict) else {"message": str(error)}
+    return as_object(error) if isinstance(error, dict) else {"message": str(error)}

@@ -9,8 +9,9 @@ from typing import Any
 from anygate.canonical.chat import BlockStarted, ChatEvent, Started
 from anygate.canonical.errors import ProtocolViolation
 from anygate.protocols.chat_codec import Source
+from anygate.protocols.json_values import as_objects, as_text
 from anygate.protocols.lenient_json import load_object
-from anygate.protocols.openai_responses.json_values import objects, string, whole
+from anygate.protocols.openai_responses.json_values import whole
 from anygate.protocols.openai_responses.output import end_events, item_events
 
 
@@ -29,7 +30,7 @@ def decode_answer(body: bytes, source: Source) -> list[ChatEvent]:
     if not document.get("status"):  # some upstreams leave it out of what is complete
         document = {**document, "status": "failed" if document.get("error") else "completed"}
     block = 0
-    for item in objects(document.get("output")):
+    for item in as_objects(document.get("output")):
         added = item_events(item, block, source)
         events += added
         block += sum(isinstance(event, BlockStarted) for event in added)
@@ -39,4 +40,4 @@ def decode_answer(body: bytes, source: Source) -> list[ChatEvent]:
 
 def started(response: Mapping[str, Any]) -> Started:
     """How the events of a response begin."""
-    return Started(string(response.get("id")), string(response.get("model")), whole(response.get("created_at")))
+    return Started(as_text(response.get("id")), as_text(response.get("model")), whole(response.get("created_at")))

@@ -7,8 +7,9 @@ Source: https://platform.openai.com/docs/guides/tools-local-shell, .../tools-too
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from anygate.protocols.json_values import as_list, as_object, as_objects, as_text
 from anygate.protocols.lenient_json import load
-from anygate.protocols.openai_responses.json_values import array, dumps, obj, objects, string
+from anygate.protocols.openai_responses.json_values import dumps
 
 
 class ClientTool(NamedTuple):
@@ -59,29 +60,29 @@ BY_RESULT = {tool.result: tool for tool in CLIENT_TOOLS.values()}
 
 def runs_on_client(raw: Mapping[str, Any]) -> bool:
     """Is this tool, call or result of a tool search the client's own? Without a word it is the provider's."""
-    kind = string(raw.get("type"))
+    kind = as_text(raw.get("type"))
     return not kind.startswith("tool_search") or raw.get("execution") == "client"
 
 
 def decode_arguments(item: Mapping[str, Any]) -> str:
     """A call's arguments as JSON text."""
     given = item.get("action") if item.get("type") == "local_shell_call" else item.get("arguments")
-    arguments = {name: value for name, value in obj(given).items() if name != "type" and value not in (None, {})}
+    arguments = {name: value for name, value in as_object(given).items() if name != "type" and value not in (None, {})}
     return dumps(arguments).decode()
 
 
 def encode_call(kind: str, call_id: str, arguments: str, item_id: str, status: str) -> dict[str, Any]:
     """The native item of a call of the tool with this `type`."""
-    given = obj(load(arguments.encode("utf-8", "replace")))
+    given = as_object(load(arguments.encode("utf-8", "replace")))
     item: dict[str, Any] = {"type": CLIENT_TOOLS[kind].call, "id": item_id, "call_id": call_id, "status": status}
     if kind == "tool_search":
         return item | {"execution": "client", "arguments": given}
     action: dict[str, Any] = {
         "type": "exec",
-        "command": [word for word in array(given.get("command")) if isinstance(word, str)],
+        "command": [word for word in as_list(given.get("command")) if isinstance(word, str)],
         "env": {},
         "timeout_ms": given.get("timeout_ms") if type(given.get("timeout_ms")) is int else None,
-        "working_directory": string(given.get("working_directory")) or None,
+        "working_directory": as_text(given.get("working_directory")) or None,
     }
     return item | {"action": action}
 
@@ -89,10 +90,10 @@ def encode_call(kind: str, call_id: str, arguments: str, item_id: str, status: s
 def result_text(item: Mapping[str, Any]) -> str:
     """A result in words: a shell's output as it came, of a search the names that were found."""
     if item.get("type") != "tool_search_output":
-        return string(item.get("output"))
-    names = [string(inner.get("name")) for tool in objects(item.get("tools")) for inner in _leaves(tool)]
+        return as_text(item.get("output"))
+    names = [as_text(inner.get("name")) for tool in as_objects(item.get("tools")) for inner in _leaves(tool)]
     return "Tools found: " + (", ".join(name for name in names if name) or "none")
 
 
 def _leaves(tool: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*objects(tool.get("tools"))] if tool.get("type") == "namespace" else [tool]
+    return [*as_objects(tool.get("tools"))] if tool.get("type") == "namespace" else [tool]

@@ -9,8 +9,8 @@ from typing import Any, cast, get_args
 from anygate.canonical.chat import Chat, Effort, Format, Reasoning, Sampling, Text, Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.chat_request import ChatRequest
+from anygate.protocols.json_values import as_list, as_object, as_text
 from anygate.protocols.openai_responses.carried import NAME, StateReference
-from anygate.protocols.openai_responses.json_values import array, obj, string
 from anygate.protocols.openai_responses.tools import Toolbox, decode_choice
 from anygate.protocols.openai_responses.turns import TurnReader
 
@@ -112,7 +112,7 @@ def _include(extras: dict[str, Any]) -> frozenset[str]:
         return frozenset()
     if not isinstance(given, list):
         raise InvalidRequest("`include` must be a list", param="include")
-    entries = array(given)
+    entries = as_list(given)
     others = [entry for entry in entries if entry not in (ENCRYPTED, LOGPROBS)]
     if others:
         extras["include"] = others
@@ -126,7 +126,7 @@ def _text_options(extras: dict[str, Any]) -> tuple[Format | None, str]:
     form: Format | None = None
     for name, value in text.items():
         if name == "format" and isinstance(value, dict | None):
-            form = _format(obj(value), extras)
+            form = _format(as_object(value), extras)
         elif name != "verbosity" and value is not None:
             extras[f"text.{name}"] = value
     return form, _text(text, "verbosity", "text.verbosity")
@@ -144,9 +144,9 @@ def _format(given: Mapping[str, Any], extras: dict[str, Any]) -> Format | None:
                 raise InvalidRequest("`text.format.schema` must be a JSON schema", param="text.format.schema")
             return Format(
                 "schema",
-                obj(schema),  # pyright: ignore[reportUnknownArgumentType] any object
-                string(given.get("name")),
-                string(given.get("description")),
+                as_object(schema),  # pyright: ignore[reportUnknownArgumentType] any object
+                as_text(given.get("name")),
+                as_text(given.get("description")),
                 strict if isinstance(strict, bool) else None,
             )
         case _:
@@ -190,7 +190,7 @@ def _object(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = document.get(name)
     if value is not None and not isinstance(value, dict):
         raise InvalidRequest(f"`{name}` must be an object", param=name)
-    return obj(value)
+    return as_object(value)
 
 
 def _number(extras: dict[str, Any], name: str) -> float | None:

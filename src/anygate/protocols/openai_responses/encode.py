@@ -10,12 +10,12 @@ from anygate.canonical.chat import Chat, CustomTool, Format, FunctionTool, Media
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.chat_codec import Encoded, Target
 from anygate.protocols.effort import effort_of
+from anygate.protocols.json_values import as_list
 from anygate.protocols.leftovers import dropped_extras
 from anygate.protocols.openai_models import is_o_series, is_openai_reasoner, knows_effort_none, takes_no_reasoning
 from anygate.protocols.openai_responses.carried import NAME, StateReference, options_of
 from anygate.protocols.openai_responses.decode import ENCRYPTED, LOGPROBS
 from anygate.protocols.openai_responses.items_out import ItemWriter
-from anygate.protocols.openai_responses.json_values import array
 from anygate.protocols.openai_responses.request import LIMIT_FIELD
 from anygate.protocols.openai_responses.tools_out import encode_choice, encode_tools
 from anygate.protocols.parameter_names import client_name
@@ -79,7 +79,7 @@ def encode_request(chat: Chat, target: Target) -> Encoded:
         document["text"] = text
     _plain_fields(chat, writer, document)
     carried = _extras(chat, document)
-    include = [*array(document.pop("include", None)), *([ENCRYPTED] if encrypted else []), *include]
+    include = [*as_list(document.pop("include", None)), *([ENCRYPTED] if encrypted else []), *include]
     if include:
         document["include"] = include
     if chat.stream:

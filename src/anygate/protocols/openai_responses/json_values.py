@@ -1,29 +1,9 @@
-"""Reading JSON of any shape: each function gives the wanted type, or its empty value where the text holds something else."""
+"""Numbers of any shape, and JSON text of any value."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 import orjson
-
-
-def string(value: Any) -> str:
-    """A string, else ""."""
-    return value if isinstance(value, str) else ""
-
-
-def obj(value: Any) -> dict[str, Any]:
-    """An object, else {}."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def array(value: Any) -> list[Any]:
-    """An array, else []."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
-def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects in an array; whatever else stands in it is left out."""
-    return [cast("dict[str, Any]", entry) for entry in array(value) if isinstance(entry, dict)]
 
 
 def whole(value: Any) -> int:
@@ -31,11 +11,6 @@ def whole(value: Any) -> int:
     if isinstance(value, float):
         return int(value) if 0 < value < 1 << 53 else 0
     return value if type(value) is int and value > 0 else 0
-
-
-def utf8(text: str) -> int:
-    """Bytes of a text."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def dumps(value: Any) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import InvalidRequest
-from anygate.protocols.openai_responses.json_values import utf8
+from anygate.protocols.json_values import utf8_size
 
 _MEDIA_KINDS = {
     "input_image": "image",
@@ -42,7 +42,7 @@ def measure(document: Mapping[str, Any], items: Sequence[Any]) -> tuple[int, dic
     for name in _TEXTS:
         value = document.get(name)
         if isinstance(value, str):
-            total += utf8(value)
+            total += utf8_size(value)
         elif value is not None:
             total += len(orjson.dumps(value))
     return total, media, continued
@@ -54,7 +54,7 @@ def _bytes_of(item: Mapping[str, Any], media: dict[str, int]) -> int:
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):
-            total += utf8(value)
+            total += utf8_size(value)
         elif isinstance(value, list):
             waiting += cast("list[Any]", value)
         elif isinstance(value, dict):

@@ -17,10 +17,10 @@ from anygate.canonical.chat import (
     Tool,
     WebSearchCall,
 )
+from anygate.protocols.json_values import as_object, as_text
 from anygate.protocols.openai_responses.carried import NAME, options_of
 from anygate.protocols.openai_responses.carrier import Carrier, Of, pack
 from anygate.protocols.openai_responses.client_tools import encode_call
-from anygate.protocols.openai_responses.json_values import obj, string
 from anygate.protocols.openai_responses.parts import encode_annotation, encode_logprobs
 
 Item = dict[str, Any]
@@ -70,7 +70,7 @@ class CallNaming:
 
     def native_kind(self, name: str) -> str:
         """The `type` of the native tool that this function stands for, or ""."""
-        return string(obj(self._options.get(name, {}).get("native")).get("type"))
+        return as_text(as_object(self._options.get(name, {}).get("native")).get("type"))
 
     def prefix(self, name: str, *, custom: bool) -> str:
         """How the id of its item begins."""

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from anygate.canonical.chat import CacheMark, Citation, Media, NativeBlock, Refusal, Text, TokenLogprob
+from anygate.protocols.json_values import as_list, as_object, as_objects, as_text
 from anygate.protocols.media_type import data_uri, extension_of, kind_of, mime_of, split_data_uri
 from anygate.protocols.openai_responses.carried import NAME, NativePart, options_of, with_options
-from anygate.protocols.openai_responses.json_values import array, obj, objects, string, whole
+from anygate.protocols.openai_responses.json_values import whole
 
 _TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 _TEXT_FIELDS = frozenset({"type", "text", "annotations", "logprobs", "prompt_cache_breakpoint"})
@@ -23,28 +24,28 @@ Part = Text | Media | Refusal | NativeBlock
 
 def decode_part(part: Mapping[str, Any]) -> Part:
     """A part as a block; one that is not known becomes a NativePart."""
-    kind = string(part.get("type"))
+    kind = as_text(part.get("type"))
     if kind in _TEXTS and isinstance(part.get("text"), str):
         block = Text(
             part["text"],
-            citations=tuple(decode_annotation(entry) for entry in objects(part.get("annotations"))),
+            citations=tuple(decode_annotation(entry) for entry in as_objects(part.get("annotations"))),
             cache=_cache(part),
             logprobs=decode_logprobs(part.get("logprobs")),
         )
         return with_options(block, _rest(part, _TEXT_FIELDS))
     match kind:
         case "refusal":
-            return Refusal(string(part.get("refusal")))
+            return Refusal(as_text(part.get("refusal")))
         case "input_image":
-            return _media(part, string(part.get("image_url")), "image/")
+            return _media(part, as_text(part.get("image_url")), "image/")
         case "input_file":
-            return _media(part, string(part.get("file_url")) or string(part.get("file_data")), "")
+            return _media(part, as_text(part.get("file_url")) or as_text(part.get("file_data")), "")
         case "input_audio":
-            audio = obj(part.get("input_audio"))
-            mime = mime_of(string(audio.get("format")))
-            return Media("audio", mime or "audio/mpeg", string(audio.get("data")), options={NAME: {"raw": dict(part)}})
+            audio = as_object(part.get("input_audio"))
+            mime = mime_of(as_text(audio.get("format")))
+            return Media("audio", mime or "audio/mpeg", as_text(audio.get("data")), options={NAME: {"raw": dict(part)}})
         case "input_video":
-            return Media("video", url=string(part.get("video_url")), options={NAME: {"raw": dict(part)}})
+            return Media("video", url=as_text(part.get("video_url")), options={NAME: {"raw": dict(part)}})
         case _:
             return NativePart(NAME, part)
 
@@ -54,7 +55,7 @@ def decode_content(content: Any) -> list[Part]:
     if isinstance(content, str):
         return [Text(content)] if content else []
     blocks: list[Part] = []
-    for part in array(content):
+    for part in as_list(content):
         if isinstance(part, str):
             blocks.append(Text(part))
         elif isinstance(part, dict):
@@ -120,8 +121,8 @@ def decode_annotation(raw: Mapping[str, Any]) -> Citation:
     """A `url_citation` in neutral words; the others only by name, with the original beside it."""
     start, end = raw.get("start_index"), raw.get("end_index")
     citation = Citation(
-        url=string(raw.get("url")),
-        title=string(raw.get("title")) or string(raw.get("filename")),
+        url=as_text(raw.get("url")),
+        title=as_text(raw.get("title")) or as_text(raw.get("filename")),
         start=start if type(start) is int else -1,
         end=end if type(end) is int else -1,
     )
@@ -148,7 +149,7 @@ def decode_logprobs(given: Any) -> tuple[TokenLogprob, ...]:
     """Log probabilities; entries that are none are left out."""
     if not given:
         return ()
-    return tuple(_logprob(entry) for entry in objects(given))
+    return tuple(_logprob(entry) for entry in as_objects(given))
 
 
 def encode_logprobs(logprobs: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
@@ -171,8 +172,8 @@ def _logprob(entry: Mapping[str, Any]) -> TokenLogprob:
     number = float(value) if isinstance(value, int | float) else 0.0
     raw = entry.get("bytes")
     spelled = tuple(whole(byte) for byte in cast("list[Any]", raw)) if isinstance(raw, list) else None
-    top = tuple(_logprob(other) for other in objects(entry.get("top_logprobs")))
-    return TokenLogprob(string(entry.get("token")), number, spelled, top)
+    top = tuple(_logprob(other) for other in as_objects(entry.get("top_logprobs")))
+    return TokenLogprob(as_text(entry.get("token")), number, spelled, top)
 
 
 def _bytes(entry: TokenLogprob) -> list[int]:
@@ -185,7 +186,7 @@ def _cache(part: Mapping[str, Any]) -> CacheMark | None:
 
 def _media(part: Mapping[str, Any], place: str, family: str) -> Media:
     """An image or file by data URI, bare base64, URL or file id; what the data URI says of the kind counts."""
-    name, detail = string(part.get("filename")), string(part.get("detail"))
+    name, detail = as_text(part.get("filename")), as_text(part.get("detail"))
     mime, data, url = "", "", ""
     split = split_data_uri(place) if place.startswith("data:") else None
     if split is not None:
@@ -195,7 +196,7 @@ def _media(part: Mapping[str, Any], place: str, family: str) -> Media:
     else:
         url = place
     kind = kind_of(mime or family or mime_of(name))
-    file_id = string(part.get("file_id"))
+    file_id = as_text(part.get("file_id"))
     block = Media(kind, mime, data, url, file_id, name=name, detail=detail, cache=_cache(part))
     if kind not in ("image", "file"):  # a sound in an image's clothes: the upstream gets it as it came
         return with_options(block, {"raw": dict(part)})

@@ -13,8 +13,9 @@ import msgspec
 from anygate.canonical.chat import Chat
 from anygate.protocols.chat_codec import ChatState, StreamEncoder
 from anygate.protocols.chat_request import ChatRequest
+from anygate.protocols.json_values import as_list, as_objects, as_text
 from anygate.protocols.openai_responses.decode import STATE_FIELDS
-from anygate.protocols.openai_responses.json_values import array, dumps, objects, string
+from anygate.protocols.openai_responses.json_values import dumps
 from anygate.protocols.openai_responses.measure import measure
 from anygate.protocols.openai_responses.response_object import response_object
 from anygate.protocols.openai_responses.stream_encode import ResponsesStreamEncoder
@@ -101,11 +102,11 @@ def input_items(document: Mapping[str, Any], id_of: Callable[[str], str]) -> lis
 def _given(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, str):
         return [{"type": "message", "role": "user", "content": value}]
-    return [dict(item) for item in objects(value)]
+    return [dict(item) for item in as_objects(value)]
 
 
 def _listed(item: dict[str, Any], id_of: Callable[[str], str]) -> dict[str, Any]:
-    kind = string(item.get("type")) or ("message" if "role" in item else "item_reference")
+    kind = as_text(item.get("type")) or ("message" if "role" in item else "item_reference")
     listed: dict[str, Any] = {**item, "type": kind}
     if not listed.get("id"):
         listed["id"] = id_of(_PREFIXES.get(kind, "item"))
@@ -121,9 +122,9 @@ def _content(item: Mapping[str, Any]) -> list[Any]:
     assistant = item.get("role") == "assistant"
     content = item.get("content")
     kind = "output_text" if assistant else "input_text"
-    parts = [{"type": kind, "text": content}] if isinstance(content, str) else array(content)
+    parts = [{"type": kind, "text": content}] if isinstance(content, str) else as_list(content)
     full: list[Any] = []
-    for part in objects(parts):
+    for part in as_objects(parts):
         match part.get("type"):
             case "output_text" | "input_text" if assistant:
                 full.append({"annotations": [], "logprobs": [], **part, "type": "output_text"})

@@ -23,11 +23,12 @@ from anygate.canonical.chat import (
     ThinkingDelta,
 )
 from anygate.protocols.chat_codec import Source
+from anygate.protocols.json_values import as_object, as_objects, as_text
 from anygate.protocols.lenient_json import UNREADABLE, load_object
 from anygate.protocols.openai_responses.answer import TERMINAL
 from anygate.protocols.openai_responses.answer_decode import started
 from anygate.protocols.openai_responses.items import reasoning_text
-from anygate.protocols.openai_responses.json_values import dumps, obj, objects, string
+from anygate.protocols.openai_responses.json_values import dumps
 from anygate.protocols.openai_responses.output import (
     CALLS,
     call_start,
@@ -196,9 +197,9 @@ class ResponsesStreamDecoder:
     def _item(self, item: Mapping[str, Any], index: int, out: list[ChatEvent], *, done: bool) -> None:
         if index in self._finished_items:
             return
-        kind = string(item.get("type"))
+        kind = as_text(item.get("type"))
         if not done:
-            self._ids[index] = string(item.get("id"))
+            self._ids[index] = as_text(item.get("id"))
             if kind in CALLS and item.get("name"):
                 held = self._open((index, -1), "tool", out)
                 out[-1] = call_start(item, held.number, self._source)
@@ -212,7 +213,7 @@ class ResponsesStreamDecoder:
         else:
             held = self._blocks.pop(opened[0])
             if kind in CALLS:
-                rest = string(item.get(CALLS[kind]))[held.size :]
+                rest = as_text(item.get(CALLS[kind]))[held.size :]
                 out += [ArgumentsDelta(held.number, rest)] if rest else []
             elif kind == "reasoning":
                 rest = reasoning_text(item)[held.size :]
@@ -234,12 +235,12 @@ class ResponsesStreamDecoder:
     def _end_message(self, item: Mapping[str, Any], index: int, out: list[ChatEvent]) -> None:
         """End the parts that were told, in order (some upstreams count them otherwise than they list them)."""
         opened = sorted(place for place in self._blocks if place[0] == index)
-        parts = [part for part in objects(item.get("content")) if part.get("text") or part.get("refusal")]
+        parts = [part for part in as_objects(item.get("content")) if part.get("text") or part.get("refusal")]
         for place, part in zip(opened, parts, strict=False):
             held = self._blocks.pop(place)
-            if rest := string(part.get("text"))[held.size :]:
+            if rest := as_text(part.get("text"))[held.size :]:
                 out.append(TextDelta(held.number, rest))
-            if rest := string(part.get("refusal"))[held.size :]:
+            if rest := as_text(part.get("refusal"))[held.size :]:
                 out.append(RefusalDelta(held.number, rest))
             out += cited(part, held.number, held.citations)
             out.append(BlockEnded(held.number))
@@ -258,7 +259,7 @@ class ResponsesStreamDecoder:
             response["status"] = kind.removeprefix("response.")
         self._begin(response, out)
         silent, opened = not self._next, {index for index, _ in self._blocks}
-        for index, item in enumerate(objects(response.get("output"))):  # what the stream itself did not tell or end
+        for index, item in enumerate(as_objects(response.get("output"))):  # what the stream itself did not tell or end
             if silent or index in opened:
                 self._item(item, index, out, done=True)
         self._close(list(self._blocks), out)
@@ -287,15 +288,15 @@ def _lenient(document: Mapping[str, Any]) -> _Event:
 
     delta, logprobs = document.get("delta"), document.get("logprobs")
     return _Event(
-        type=string(document.get("type")),
+        type=as_text(document.get("type")),
         output_index=index("output_index"),
         content_index=index("content_index"),
         summary_index=index("summary_index"),
         delta=delta if isinstance(delta, str) else None,
-        logprobs=objects(logprobs),
-        item=obj(document.get("item")),
-        annotation=obj(document.get("annotation")) or None,
-        response=msgspec.Raw(dumps(obj(document.get("response")))),
+        logprobs=as_objects(logprobs),
+        item=as_object(document.get("item")),
+        annotation=as_object(document.get("annotation")) or None,
+        response=msgspec.Raw(dumps(as_object(document.get("response")))),
         error=document.get("error"),
         code=document.get("code"),
         message=document.get("message"),

@@ -8,9 +8,9 @@ from typing import Any
 
 from anygate.canonical.chat import CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import as_list, as_object, as_objects, as_text, object_or_none
 from anygate.protocols.openai_responses.carried import NAME, with_options
 from anygate.protocols.openai_responses.client_tools import CLIENT_TOOLS, runs_on_client
-from anygate.protocols.openai_responses.json_values import array, obj, objects, string
 
 _FUNCTION_FIELDS = frozenset({"type", "name", "description", "parameters", "strict"})
 _CUSTOM_FIELDS = frozenset({"type", "name", "description", "format"})
@@ -37,11 +37,11 @@ class Toolbox:
         """
         if given is None:
             return
-        if not isinstance(given, list) or len(objects(given)) != len(array(given)):
+        if not isinstance(given, list) or len(as_objects(given)) != len(as_list(given)):
             raise InvalidRequest(f"`{param}` must be a list of tools", param=param)
-        plain = (string(raw.get("name")) for raw in objects(given) if raw.get("type") != "namespace")
+        plain = (as_text(raw.get("name")) for raw in as_objects(given) if raw.get("type") != "namespace")
         self._taken.update(name for name in plain if name)
-        for raw in objects(given):
+        for raw in as_objects(given):
             self._add(raw, param, {"found": True} if found else {})
 
     def name_of(self, namespace: str, name: str) -> str:
@@ -49,10 +49,10 @@ class Toolbox:
         return self._names.get((namespace, name), name)
 
     def _add(self, raw: Mapping[str, Any], param: str, note: Mapping[str, Any]) -> None:
-        kind = string(raw.get("type")) or "function"
+        kind = as_text(raw.get("type")) or "function"
         if kind == "namespace":
             space = {name: value for name, value in raw.items() if name != "tools"}
-            for inner in objects(raw.get("tools")):
+            for inner in as_objects(raw.get("tools")):
                 self._add_named(inner, param, {**note, "namespace": space})
         elif kind in ("function", "custom"):
             self._add_named(raw, param, note)
@@ -63,33 +63,33 @@ class Toolbox:
             schema = raw.get("parameters")
             function = FunctionTool(
                 self._one_name("", tool.name),
-                string(raw.get("description")) or tool.description,
-                obj(schema) if isinstance(schema, dict) else tool.schema,
+                as_text(raw.get("description")) or tool.description,
+                as_object(schema) if isinstance(schema, dict) else tool.schema,
             )
             self.tools.append(with_options(function, {**note, "native": raw}))
         else:
             self.tools.append(NativeTool(NAME, raw))
 
     def _add_named(self, raw: Mapping[str, Any], param: str, note: Mapping[str, Any]) -> None:
-        given = string(raw.get("name"))
+        given = as_text(raw.get("name"))
         if not given:
             raise InvalidRequest(f"every tool in `{param}` must have a name", param=param)
-        space = string(obj(note.get("namespace")).get("name"))
+        space = as_text(as_object(note.get("namespace")).get("name"))
         name = self._one_name(space, given)
-        description = string(raw.get("description"))
+        description = as_text(raw.get("description"))
         known = _CUSTOM_FIELDS if raw.get("type") == "custom" else _FUNCTION_FIELDS
         rest = {field: value for field, value in raw.items() if field not in known and value is not None}
         more: dict[str, Any] = {**note, **({"tool": rest} if rest else {}), **({"name": given} if space else {})}
         if raw.get("type") == "custom":
             form = raw.get("format")
-            custom = CustomTool(name, description, obj(form) if isinstance(form, dict) else None)
+            custom = CustomTool(name, description, object_or_none(form))
             self.tools.append(with_options(custom, more))
             return
         schema, strict = raw.get("parameters"), raw.get("strict")
         function = FunctionTool(
             name,
             description,
-            obj(schema) if isinstance(schema, dict) else None,
+            object_or_none(schema),
             strict if isinstance(strict, bool) else None,
         )
         self.tools.append(with_options(function, more))
@@ -113,13 +113,13 @@ def decode_choice(given: Any, box: Toolbox) -> ToolChoice | None:
         case "auto" | "none" | "required":
             return ToolChoice(given)
         case {"type": "function" | "custom", "name": str()}:
-            return ToolChoice("one", (box.name_of(string(obj(given).get("namespace")), given["name"]),))
+            return ToolChoice("one", (box.name_of(as_text(as_object(given).get("namespace")), given["name"]),))
         case {"type": "allowed_tools"}:
-            choice = obj(given)
-            tools = array(choice.get("tools"))
+            choice = as_object(given)
+            tools = as_list(choice.get("tools"))
             names = [
-                box.name_of(string(tool.get("namespace")), string(tool.get("name")))
-                for tool in objects(tools)
+                box.name_of(as_text(tool.get("namespace")), as_text(tool.get("name")))
+                for tool in as_objects(tools)
                 if tool.get("type") in ("function", "custom")
             ]
             if len(names) != len(tools) or not all(names):
@@ -130,11 +130,11 @@ def decode_choice(given: Any, box: Toolbox) -> ToolChoice | None:
 
 
 def _web_search(raw: Mapping[str, Any], note: Mapping[str, Any]) -> Tool:
-    filters = obj(raw.get("filters"))
-    location = obj(raw.get("user_location"))
+    filters = as_object(raw.get("filters"))
+    location = as_object(raw.get("user_location"))
     blocked = filters.get("blocked_domains") or filters.get("excluded_domains")  # xAI says excluded
     tool = WebSearchTool(
-        context_size=string(raw.get("search_context_size")),
+        context_size=as_text(raw.get("search_context_size")),
         allowed_domains=_strings(filters.get("allowed_domains") or raw.get("allowed_domains")),
         blocked_domains=_strings(blocked or raw.get("excluded_domains")),
         location={name: location[name] for name in _LOCATION if isinstance(location.get(name), str)},
@@ -143,4 +143,4 @@ def _web_search(raw: Mapping[str, Any], note: Mapping[str, Any]) -> Tool:
 
 
 def _strings(value: Any) -> tuple[str, ...]:
-    return tuple(entry for entry in array(value) if isinstance(entry, str))
+    return tuple(entry for entry in as_list(value) if isinstance(entry, str))

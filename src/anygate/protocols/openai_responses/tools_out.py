@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anygate.canonical.chat import CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
+from anygate.protocols.json_values import as_object
 from anygate.protocols.openai_responses.carried import options_of
-from anygate.protocols.openai_responses.json_values import obj
 
 _NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
@@ -45,7 +45,7 @@ def encode_tools(
 def encode_tool(tool: Tool, names: Mapping[str, str], *, own: bool, excludes: bool = False) -> dict[str, Any]:
     """One tool; what stands in a namespace gets its short name again."""
     options = options_of(tool)
-    rest = obj(options.get("tool"))
+    rest = as_object(options.get("tool"))
     match tool:
         case NativeTool():
             return dict(tool.raw)
@@ -86,7 +86,7 @@ def encode_choice(choice: ToolChoice, tools: Sequence[Tool], names: Mapping[str,
     def named(name: str) -> dict[str, Any]:
         tool = by_name.get(name)
         options = options_of(tool)
-        spaced = {"namespace": obj(options["namespace"]).get("name")} if "namespace" in options else {}
+        spaced = {"namespace": as_object(options["namespace"]).get("name")} if "namespace" in options else {}
         kind = "custom" if isinstance(tool, CustomTool) else "function"
         return {"type": kind, "name": _name(name, options, names), **spaced}
 
@@ -105,7 +105,7 @@ def _name(name: str, options: Mapping[str, Any], names: Mapping[str, str]) -> st
 def _format(given: Mapping[str, Any]) -> dict[str, Any]:
     """A grammar; Chat Completions wraps it in an object of its own."""
     inner = given.get("grammar")
-    return {"type": "grammar", **obj(inner)} if isinstance(inner, dict) else dict(given)
+    return {"type": "grammar", **as_object(inner)} if isinstance(inner, dict) else dict(given)
 
 
 def _web_search(tool: WebSearchTool, excludes: bool) -> dict[str, Any]:

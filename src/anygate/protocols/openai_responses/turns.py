@@ -25,6 +25,7 @@ from anygate.canonical.chat import (
     WebSearchCall,
 )
 from anygate.canonical.errors import InvalidRequest
+from anygate.protocols.json_values import as_objects, as_text
 from anygate.protocols.openai_responses.carried import NAME, NativePart, with_options
 from anygate.protocols.openai_responses.carrier import Carrier, unpack
 from anygate.protocols.openai_responses.client_tools import (
@@ -35,7 +36,7 @@ from anygate.protocols.openai_responses.client_tools import (
     runs_on_client,
 )
 from anygate.protocols.openai_responses.items import reasoning_text, search_query, spoken_by_user
-from anygate.protocols.openai_responses.json_values import dumps, objects, string
+from anygate.protocols.openai_responses.json_values import dumps
 from anygate.protocols.openai_responses.parts import decode_content
 from anygate.protocols.openai_responses.tools import Toolbox
 
@@ -78,7 +79,7 @@ class TurnReader:
         return InvalidRequest(f"`{place}` {problem}", param=place)
 
     def _take(self, item: dict[str, Any]) -> None:
-        kind = string(item.get("type"))
+        kind = as_text(item.get("type"))
         if item.get("type") is None:
             kind = "message" if "role" in item else "item_reference"
         match kind:
@@ -91,15 +92,15 @@ class TurnReader:
             case "function_call_output" | "custom_tool_call_output":
                 self._result(item, custom=kind == "custom_tool_call_output")
             case "web_search_call":
-                self._add("assistant", WebSearchCall(string(item.get("id")), search_query(item), NAME, item))
+                self._add("assistant", WebSearchCall(as_text(item.get("id")), search_query(item), NAME, item))
             case "image_generation_call" if isinstance(item.get("result"), str):
-                mime = f"image/{string(item.get('output_format')) or 'png'}"
-                image = Media("image", mime, item["result"], id=string(item.get("id")))
+                mime = f"image/{as_text(item.get('output_format')) or 'png'}"
+                image = Media("image", mime, item["result"], id=as_text(item.get("id")))
                 rest = {name: value for name, value in item.items() if name not in ("result", "id")}
                 self._add("assistant", with_options(image, {"item": rest}))
             case _ if kind in BY_CALL and runs_on_client(item):
                 call = ToolCall(
-                    self._id(item), BY_CALL[kind].name, decode_arguments(item), item_id=string(item.get("id"))
+                    self._id(item), BY_CALL[kind].name, decode_arguments(item), item_id=as_text(item.get("id"))
                 )
                 self._add_call(with_options(call, {"native": item}))
             case _ if kind in BY_RESULT and runs_on_client(item):
@@ -145,18 +146,18 @@ class TurnReader:
                 raise self._invalid("must be user, assistant, system or developer", ".role")
 
     def _reasoning(self, item: dict[str, Any]) -> None:
-        encrypted = string(item.get("encrypted_content"))
+        encrypted = as_text(item.get("encrypted_content"))
         carrier = unpack(encrypted) if encrypted else None
         if carrier is not None and carrier.of in ("call", "text", "media"):
             self._sign(carrier)
             return
         redacted = carrier is not None and carrier.of == "redacted"
-        summaries, text = objects(item.get("summary")), reasoning_text(item)
+        summaries, text = as_objects(item.get("summary")), reasoning_text(item)
         thinking = Thinking(
             text,
             carrier.signature if carrier is not None else None,
             redacted,
-            string(item.get("id")),
+            as_text(item.get("id")),
             summary=bool(summaries) or not text,
         )
         said = [{"type": "summary_text", "text": text}] if text else []
@@ -180,14 +181,14 @@ class TurnReader:
             self._add("assistant", Text("", signature=carrier.signature))
 
     def _call(self, item: dict[str, Any], *, custom: bool) -> None:
-        name = string(item.get("name"))
+        name = as_text(item.get("name"))
         if not name:
             raise self._invalid("must be the name of a tool", ".name")
         given = item.get("input" if custom else "arguments")
         arguments = given if isinstance(given, str) else "" if given is None else dumps(given).decode()
-        space = string(item.get("namespace"))
+        space = as_text(item.get("namespace"))
         call = ToolCall(
-            self._id(item), self._box.name_of(space, name), arguments, custom, item_id=string(item.get("id"))
+            self._id(item), self._box.name_of(space, name), arguments, custom, item_id=as_text(item.get("id"))
         )
         rest = {key: value for key, value in item.items() if key not in _CALL_FIELDS and value is not None}
         if call.name != name:
@@ -201,11 +202,11 @@ class TurnReader:
         if not isinstance(output, str | list | None) or len(parts) != len(blocks):
             raise self._invalid("must be a text or a list of texts, images and files", ".output")
         rest = {key: value for key, value in item.items() if key not in _RESULT_FIELDS and value is not None}
-        result = ToolResult(self._id(item), parts, string(item.get("name")), custom=custom)
+        result = ToolResult(self._id(item), parts, as_text(item.get("name")), custom=custom)
         self._add("user", with_options(result, {"item": rest} if rest else {}))
 
     def _id(self, item: Mapping[str, Any]) -> str:
-        found = string(item.get("call_id")) or string(item.get("id"))
+        found = as_text(item.get("call_id")) or as_text(item.get("id"))
         if not found:
             raise self._invalid("must name its call", ".call_id")
         return found

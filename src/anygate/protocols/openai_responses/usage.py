@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from anygate.canonical.usage import Usage
-from anygate.protocols.openai_responses.json_values import obj
+from anygate.protocols.json_values import as_object
 
 _MOST = 1 << 40  # tokens of one answer; what is larger would not fit the ledger once it is multiplied by a price
 
 
 def decode_usage(body: Mapping[str, Any]) -> Usage:
     """Classes that never overlap and are never negative, whatever the upstream wrote."""
-    given, made = obj(body.get("input_tokens_details")), obj(body.get("output_tokens_details"))
+    given, made = as_object(body.get("input_tokens_details")), as_object(body.get("output_tokens_details"))
     left = _count(body, "input_tokens")
     cached = min(_count(given, "cached_tokens"), left)
     left -= cached
