@@ -12,7 +12,8 @@ from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply, Source, Target
 from anygate.protocols.fold import fold
 from anygate.protocols.lenient_json import load_object, unwrap
-from anygate.protocols.openai_responses.answer import FLUSH_BYTES, StreamObserver, decode_error, observe_answer
+from anygate.protocols.observing import FLUSH_BYTES
+from anygate.protocols.openai_responses.answer import StreamObserver, decode_error, observe_answer
 from anygate.protocols.openai_responses.answer_decode import decode_answer
 from anygate.protocols.openai_responses.answer_encode import encode_answer
 from anygate.protocols.openai_responses.decode import decode_request

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from anygate.canonical.usage import Usage
+from anygate.protocols.observing import FLUSH_BYTES
 from anygate.protocols.openai_chat.answer import decode_error, observe_answer
-from anygate.protocols.openai_chat.stream_observer import FLUSH_BYTES, StreamObserver
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
 from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 from anygate.routing.failover import judge, unknown_model
 from tests.recorded.expected import answers_of, classes_of, reported_usage

@@ -48,6 +48,12 @@ def unwrap(body: bytes) -> bytes | None:
         return None
 
 
+def unwrap_object(body: bytes) -> bytes | None:
+    """The text of an object, whole or cut off, that `body` holds in base64; None if it holds something else."""
+    inner = unwrap(body)
+    return inner if inner is not None and inner.lstrip().startswith(b"{") else None
+
+
 def last_object(tail: bytes, name: str) -> Any:
     """The value of the last member `name` that is an object and whole, in the end of a JSON text; None if there is none."""
     places = [match.end() for match in _member(name).finditer(tail)]

@@ -15,11 +15,10 @@ from anygate.protocols.anthropic_messages.errors import shape_error
 from anygate.protocols.anthropic_messages.usage import decode_usage, merge_usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.json_values import object_or_none, utf8_size
-from anygate.protocols.lenient_json import UNREADABLE, last_object, load_object, unwrap
+from anygate.protocols.lenient_json import UNREADABLE, last_object, load_object, unwrap_object
+from anygate.protocols.observing import EventObserver
+from anygate.protocols.sse import SseEvent
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
-
-FLUSH_BYTES = 16 * 1024
-"""A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
 
 _DELTAS = ("text", "thinking", "partial_json")
 
@@ -64,10 +63,8 @@ def observe_answer(body: bytes) -> Observed | None:
     """
     document = load_object(body)
     if document is None:
-        inner = unwrap(body)
-        if inner is None or not inner.lstrip().startswith(b"{"):
-            return None
-        return Observed(observe_tail(inner), 0)
+        inner = unwrap_object(body)
+        return Observed(observe_tail(inner), 0) if inner is not None else None
     error = shape_error(document.get("error")) or None
     usage = document.get("usage")
     if isinstance(usage, dict) and usage:
@@ -81,53 +78,20 @@ def observe_tail(tail: bytes) -> Usage | None:
     return decode_usage(usage) if usage is not None else None
 
 
-class StreamObserver:
-    """Reads usage and counts delivered text of a stream, whatever its blocks' boundaries.
+class StreamObserver(EventObserver[SseEvent]):
+    """Reads usage and counts delivered text of a stream.
 
     The input side of the usage comes with `message_start`, cumulative totals with `message_delta`.
     """
 
-    __slots__ = (
-        "_pending",
-        "_pending_bytes",
-        "_reported",
-        "_sse",
-        "chunks_seen",
-        "error",
-        "text_bytes",
-        "tokens_seen",
-        "usage",
-    )
+    __slots__ = ("_reported",)
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self._sse = WrappedSseDecoder()
+        super().__init__(WrappedSseDecoder())
         self._reported: dict[str, Any] = {}
-        self.usage: Usage | None = None
-        self.text_bytes = 0
-        self.chunks_seen = False  # an event that can be read has come
-        self.tokens_seen = False  # something that a model generated has come
-        self.error: Mapping[str, Any] | None = None
 
-    def feed(self, block: bytes) -> bool:
-        """Take a block; True when so much waits that `flush` is due."""
-        self._pending.append(block)
-        self._pending_bytes += len(block)
-        return self._pending_bytes >= FLUSH_BYTES
-
-    def flush(self) -> None:
-        """Look into every complete event that has come."""
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        for event in self._sse.feed(data):
-            self.take(event.data)
-
-    def finish(self) -> None:
-        """The stream is over: look into what is left, a last event without an end too."""
-        self.flush()
-        for event in self._sse.finish():
+    def _look(self, events: list[SseEvent]) -> None:
+        for event in events:
             self.take(event.data)
 
     def take_delta(self, text: str, thinking: str, partial_json: str) -> None:

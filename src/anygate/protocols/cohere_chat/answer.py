@@ -3,18 +3,13 @@
 Source: https://docs.cohere.com/reference/chat and .../reference/chat-stream (2026-11-22).
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.cohere_chat.events import EventReader
 from anygate.protocols.cohere_chat.usage import decode_usage
 from anygate.protocols.json_values import Object, as_object, as_objects, as_text, utf8_size
 from anygate.protocols.lenient_json import last_object, load_object
-
-FLUSH_BYTES = 16 * 1024
-"""A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
+from anygate.protocols.observing import EventObserver
 
 
 def observe_answer(body: bytes) -> Observed | None:
@@ -34,39 +29,16 @@ def observe_tail(tail: bytes) -> Usage | None:
     return decode_usage(usage) if usage is not None else None
 
 
-class StreamObserver:
-    """Reads usage and counts delivered text of a stream, whatever its blocks' boundaries."""
+class StreamObserver(EventObserver[Object]):
+    """Reads usage and counts delivered text of a stream."""
 
-    __slots__ = ("_pending", "_pending_bytes", "_reader", "chunks_seen", "error", "text_bytes", "tokens_seen", "usage")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self._reader = EventReader()
-        self.usage: Usage | None = None
-        self.text_bytes = 0
-        self.chunks_seen = False  # an event that can be read has come
-        self.tokens_seen = False  # something that a model generated has come
-        self.error: Mapping[str, Any] | None = None
+        super().__init__(EventReader())
 
-    def feed(self, block: bytes) -> bool:
-        """Take a block; True when so much waits that `flush` is due."""
-        self._pending.append(block)
-        self._pending_bytes += len(block)
-        return self._pending_bytes >= FLUSH_BYTES
-
-    def flush(self) -> None:
-        """Look into every complete event that has come."""
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        for event in self._reader.feed(data):
-            self._take(event)
-
-    def finish(self) -> None:
-        """The stream is over: look into what is left, a last event without an end too."""
-        self.flush()
-        for event in self._reader.finish():
+    def _look(self, events: list[Object]) -> None:
+        for event in events:
             self._take(event)
 
     def _take(self, event: Object) -> None:

@@ -12,58 +12,21 @@ from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, lo
 from anygate.protocols.google_gemini.text import text_of_frame
 from anygate.protocols.google_gemini.usage import decode_usage, says_something
 from anygate.protocols.json_values import as_objects
-from anygate.protocols.lenient_json import last_object, unwrap
-
-FLUSH_BYTES = 16 * 1024
-"""A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
+from anygate.protocols.lenient_json import last_object, unwrap_object
+from anygate.protocols.observing import EventObserver
 
 
-class StreamObserver:
+class StreamObserver(EventObserver[bytes]):
     """Reads usage, which every frame repeats and the last one settles, and counts text; either form, any slices."""
 
-    __slots__ = (
-        "_frames",
-        "_pending",
-        "_pending_bytes",
-        "_reported",
-        "chunks_seen",
-        "error",
-        "text_bytes",
-        "tokens_seen",
-        "usage",
-    )
+    __slots__ = ("_reported",)
 
     def __init__(self) -> None:
-        self._frames = FrameDecoder()
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
+        super().__init__(FrameDecoder())
         self._reported: Mapping[str, Any] | None = None  # the last usage of the frames that were just looked into
-        self.usage: Usage | None = None
-        self.text_bytes = 0
-        self.chunks_seen = False
-        self.tokens_seen = False
-        self.error: Mapping[str, Any] | None = None
 
-    def feed(self, block: bytes) -> bool:
-        """Take a block; True when so much waits that `flush` is due."""
-        self._pending.append(block)
-        self._pending_bytes += len(block)
-        return self._pending_bytes >= FLUSH_BYTES
-
-    def flush(self) -> None:
-        """Look into every complete frame that has come."""
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        self._look(self._frames.feed(data))
-
-    def finish(self) -> None:
-        """The stream is over: look into what is left."""
-        self.flush()
-        self._look(self._frames.finish())
-
-    def _look(self, texts: list[bytes]) -> None:
-        for text in texts:
+    def _look(self, events: list[bytes]) -> None:
+        for text in events:
             frame = load_frame(text)
             if frame is not None:
                 self.take(frame)
@@ -101,8 +64,8 @@ def observe_answer(body: bytes) -> Observed | None:
     """
     frames = load_answer(body)
     if not frames:
-        inner = unwrap(body.strip())
-        return Observed(observe_tail(inner), 0) if inner is not None and inner.lstrip().startswith(b"{") else None
+        inner = unwrap_object(body.strip())
+        return Observed(observe_tail(inner), 0) if inner is not None else None
     observer = StreamObserver()
     observer.look_at(frames)
     return Observed(observer.usage, 0 if observer.usage is not None else observer.text_bytes, observer.error)

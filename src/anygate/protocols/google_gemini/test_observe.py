@@ -12,14 +12,9 @@ from tests.json_texts import JSON_VALUES
 from anygate.canonical.usage import Usage
 from anygate.protocols.google_gemini import frames
 from anygate.protocols.google_gemini.frames import ArrayDecoder, load_frame
-from anygate.protocols.google_gemini.observe import (
-    FLUSH_BYTES,
-    StreamObserver,
-    decode_error,
-    observe_answer,
-    observe_tail,
-)
+from anygate.protocols.google_gemini.observe import StreamObserver, decode_error, observe_answer, observe_tail
 from anygate.protocols.google_gemini.usage import decode_usage, encode_usage
+from anygate.protocols.observing import FLUSH_BYTES
 
 USAGE: dict[str, Any] = {
     "promptTokenCount": 10,

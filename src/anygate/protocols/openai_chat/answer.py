@@ -11,7 +11,7 @@ import msgspec
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.json_values import object_or_none
-from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap
+from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap_object
 from anygate.protocols.openai_chat.text import text_of_choices
 from anygate.protocols.openai_chat.usage import Figures, classes, decode_usage
 
@@ -58,10 +58,8 @@ def _observe_closely(body: bytes) -> Observed | None:
     except UNREADABLE:
         document = load_object(body)
         if document is None:
-            inner = unwrap(body)
-            if inner is None or not inner.lstrip().startswith(b"{"):
-                return None
-            return Observed(observe_tail(inner), 0)
+            inner = unwrap_object(body)
+            return Observed(observe_tail(inner), 0) if inner is not None else None
         usage = usage_of(object_or_none(document.get("usage")), document.get("x_groq"))
         choices = document.get("choices")
         error = document.get("error")

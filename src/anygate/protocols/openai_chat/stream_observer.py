@@ -12,11 +12,9 @@ import msgspec
 from anygate.canonical.usage import Usage
 from anygate.protocols.json_values import object_or_none
 from anygate.protocols.lenient_json import UNREADABLE, load_object, unwrap
+from anygate.protocols.observing import FLUSH_BYTES
 from anygate.protocols.openai_chat.answer import as_error, observe_answer, usage_of
 from anygate.protocols.openai_chat.text import holds_media, text_of_choices
-
-FLUSH_BYTES = 16 * 1024
-"""A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
 
 KEPT_BYTES = 128 * 1024
 """So much of a stream's plain events is kept unread: their text is counted only if no usage comes, or a hold runs out."""

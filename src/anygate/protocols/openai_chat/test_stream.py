@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anygate.canonical.usage import Usage
+from anygate.protocols.observing import FLUSH_BYTES
 from anygate.protocols.openai_chat import stream_observer, usage_chunk
-from anygate.protocols.openai_chat.stream_observer import FLUSH_BYTES, KEPT_BYTES, StreamObserver
+from anygate.protocols.openai_chat.stream_observer import KEPT_BYTES, StreamObserver
 from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 
 USAGE: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 14}

@@ -12,13 +12,11 @@ import msgspec
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.json_values import as_object, as_objects, as_text, object_or_none, utf8_size
-from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap
+from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap_object
+from anygate.protocols.observing import EventObserver
 from anygate.protocols.openai_responses.usage import decode_usage
 from anygate.protocols.sse import SseEvent
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
-
-FLUSH_BYTES = 16 * 1024
-"""A stream's blocks are looked at this much at a time: the cost per event stays near nothing, memory is bounded."""
 
 TERMINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 
@@ -62,10 +60,8 @@ def observe_answer(body: bytes) -> Observed | None:
     except UNREADABLE:
         document = load_object(body)
         if document is None:
-            inner = unwrap(body)
-            if inner is None or not inner.lstrip().startswith(b"{"):
-                return None
-            return Observed(observe_tail(inner), 0)
+            inner = unwrap_object(body)
+            return Observed(observe_tail(inner), 0) if inner is not None else None
         usage = document.get("usage")
         head = _Head(usage=object_or_none(usage), error=document.get("error"))
         output = document.get("output")
@@ -105,43 +101,15 @@ def text_of_output(output: Any) -> int:
     return total
 
 
-class StreamObserver:
-    """Reads usage and counts delivered text of an event stream, whatever its blocks' boundaries.
+class StreamObserver(EventObserver[SseEvent]):
+    """Reads usage and counts delivered text of an event stream."""
 
-    `feed` costs a list append; events are looked into when FLUSH_BYTES have come or when asked.
-    """
-
-    __slots__ = ("_decoder", "_pending", "_pending_bytes", "chunks_seen", "error", "text_bytes", "tokens_seen", "usage")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._decoder = WrappedSseDecoder()
-        self._pending: list[bytes] = []
-        self._pending_bytes = 0
-        self.usage: Usage | None = None
-        self.text_bytes = 0
-        self.chunks_seen = False  # an event that can be read has come
-        self.tokens_seen = False  # something that a model generated has come
-        self.error: Mapping[str, Any] | None = None
+        super().__init__(WrappedSseDecoder())
 
-    def feed(self, block: bytes) -> bool:
-        """Take a block; True when so much waits that `flush` is due."""
-        self._pending.append(block)
-        self._pending_bytes += len(block)
-        return self._pending_bytes >= FLUSH_BYTES
-
-    def flush(self) -> None:
-        """Look into every complete event that has come."""
-        data = b"".join(self._pending)
-        self._pending.clear()
-        self._pending_bytes = 0
-        self._take(self._decoder.feed(data))
-
-    def finish(self) -> None:
-        """The stream is over: look into what is left, a last event without an end too."""
-        self.flush()
-        self._take(self._decoder.finish())
-
-    def _take(self, events: list[SseEvent]) -> None:
+    def _look(self, events: list[SseEvent]) -> None:
         for name, data in events:
             try:
                 event = _decode_event(data)
@@ -151,9 +119,9 @@ class StreamObserver:
                     continue
                 event = _lenient(document)
             self.chunks_seen = True
-            self._look(event, event.type or name)
+            self._take(event, event.type or name)
 
-    def _look(self, event: _Event, kind: str) -> None:
+    def _take(self, event: _Event, kind: str) -> None:
         delta = event.delta
         if delta is not None and kind.endswith(".delta"):
             if isinstance(delta, str) and delta:
