@@ -22,8 +22,9 @@ PRICES = {
     "output": "10.7",
     "audio_output": "83.9",
     "image_output": "29.9",
+    "search": "0.0123",
 }
-"""USD per million tokens; all differ, so that a token in a wrong class shows in the cost."""
+"""USD per million tokens, and for a search; all differ, so that a token in a wrong class shows in the cost."""
 
 
 def answers_of(recording: Recording) -> list[dict[str, Any]]:
@@ -64,7 +65,14 @@ def classes_of(usage: Mapping[str, Any]) -> dict[str, int]:
         "output": output - spoken,
         "audio_output": spoken,
         "reasoning": min(thought, output - spoken),
+        **searched(usage.get("server_tool_use_details") or usage.get("server_tool_use")),
     }
+
+
+def searched(tools: Any) -> dict[str, int]:
+    """What was searched, if anything was."""
+    count = tools.get("web_search_requests") if tools else 0
+    return {"searches": count} if count else {}
 
 
 def text_tokens(answers: list[dict[str, Any]]) -> int:
@@ -79,6 +87,7 @@ def text_tokens(answers: list[dict[str, Any]]) -> int:
 def cost_of(usage: Mapping[str, int]) -> int:
     """Nanos at PRICES: the exact sum, rounded up once."""
     exact = sum((Decimal(PRICES[name]) * usage.get(name, 0) * 1000 for name in PRICES), Decimal(0))
+    exact += Decimal(PRICES["search"]) * usage.get("searches", 0) * 10**9
     return int(exact.to_integral_value(ROUND_CEILING))
 
 

@@ -7,6 +7,9 @@ The rules in plain words, from the providers' pages on usage (2026-11-22):
   tells the input first and the output later: each figure's last word counts.
 - Google: the prompt includes what was cached, tools' prompts come on top; thoughts stand beside the candidates' tokens; of
   each modality there is a list. The last frame that counts anything counts.
+- Searches that cost a fee: Anthropic counts them in its usage; OpenAI shows each as an item whose action is a search; xAI
+  counts those of the web and of X in its usage; Google names the queries, each of which costs from Gemini 3 on and all of
+  which cost one fee before.
 - Cohere: what was billed is the input beside the cached tokens, and the output.
 """
 
@@ -55,10 +58,16 @@ def member(body: Body, name: str) -> Body:
 
 def _responses(answers: Iterable[Body]) -> Classes | None:
     usage: Body | None = None
+    items: list[Body] = []
     for answer in answers:
-        usage = answer.get("response", answer).get("usage") or usage
+        response = answer.get("response", answer)
+        if response.get("usage"):
+            usage, items = response["usage"], response.get("output") or []
     if usage is None:
         return None
+    counted: Body | None = usage.get("server_side_tool_usage_details")
+    calls = [item for item in items if item["type"] == "web_search_call" and kind_of_action(item) == "search"]
+    searches = counted["web_search_calls"] + counted["x_search_calls"] if counted else len(calls)
     given, made = member(usage, "input_tokens_details"), member(usage, "output_tokens_details")
     cached, written = given.get("cached_tokens") or 0, given.get("cache_write_tokens") or 0
     return {
@@ -67,7 +76,13 @@ def _responses(answers: Iterable[Body]) -> Classes | None:
         "cache_write_5m": written,
         "output": usage["output_tokens"],
         "reasoning": made.get("reasoning_tokens") or 0,
+        **({"searches": searches} if searches else {}),
     }
+
+
+def kind_of_action(item: Body) -> str:
+    """What a `web_search_call` did; xAI does not say, and searches."""
+    return member(item, "action").get("type", "search")
 
 
 def _anthropic(answers: Iterable[Body]) -> Classes | None:
@@ -86,14 +101,20 @@ def _anthropic(answers: Iterable[Body]) -> Classes | None:
         "cache_write_1h": hour,
         "output": usage["output_tokens"],
         "reasoning": details.get("thinking_tokens") or 0,
+        **expected.searched(usage.get("server_tool_use")),
     }
 
 
 def _google(answers: Iterable[Body]) -> Classes | None:
     usage: Body | None = None
+    queries: set[str] = set()
+    fee_for_each = True
     for answer in answers:
         found: Body = answer.get("usageMetadata") or {}
         usage = found if any(name.endswith("Count") for name in found) else usage
+        queries |= queries_of(answer)
+        fee_for_each = not answer.get("modelVersion", "").startswith(("gemini-1", "gemini-2"))
+    searches = len(queries) if fee_for_each else min(len(queries), 1)
     if usage is None:
         return None
     prompt = usage.get("promptTokenCount", 0) + usage.get("toolUsePromptTokenCount", 0)
@@ -108,7 +129,14 @@ def _google(answers: Iterable[Body]) -> Classes | None:
         "audio_output": spoken,
         "image_output": drawn,
         "reasoning": thought,
+        **({"searches": searches} if searches else {}),
     }
+
+
+def queries_of(answer: Body) -> set[str]:
+    """What Google searched for."""
+    grounded = [member(candidate, "groundingMetadata") for candidate in answer.get("candidates") or ()]
+    return {query for metadata in grounded for query in metadata.get("webSearchQueries") or () if query}
 
 
 def _of(usage: Body, name: str, modality: str) -> int:

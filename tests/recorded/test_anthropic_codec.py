@@ -198,6 +198,7 @@ def expected_usage(usage: dict[str, Any]) -> Usage:
     parts: dict[str, int] = usage.get("cache_creation") or {}
     details: dict[str, int] = usage.get("output_tokens_details") or {}
     hour = parts.get("ephemeral_1h_input_tokens") or 0
+    tools: dict[str, int] = usage.get("server_tool_use") or {}
     return Usage(
         input=usage["input_tokens"],
         cached_input=usage.get("cache_read_input_tokens") or 0,
@@ -205,6 +206,7 @@ def expected_usage(usage: dict[str, Any]) -> Usage:
         cache_write_1h=hour,
         output=usage["output_tokens"],
         reasoning=details.get("thinking_tokens") or 0,
+        searches=tools.get("web_search_requests") or 0,
     )
 
 

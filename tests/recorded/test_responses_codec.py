@@ -22,6 +22,7 @@ from anygate.protocols.openai_responses.request import read_request
 from anygate.protocols.openai_responses.stream_decode import ResponsesStreamDecoder
 from anygate.protocols.openai_responses.stream_encode import ResponsesStreamEncoder
 from anygate.protocols.sse import frame
+from tests.recorded.expected_native import kind_of_action
 from tests.recorded.recordings import KINDS, Recording
 from tests.specs.documents import shared_file
 from tests.specs.responses import response_events, validate_response
@@ -249,25 +250,29 @@ def watch(body: bytes, step: int) -> StreamObserver:
     return observer
 
 
-def classes(reported: dict[str, Any]) -> Usage:
+def classes(reported: dict[str, Any], items: list[dict[str, Any]]) -> Usage:
     """What is reported, in our classes: told by hand, apart from the code."""
     given: dict[str, int] = reported.get("input_tokens_details") or {}
     made: dict[str, int] = reported.get("output_tokens_details") or {}
     cached, written = given.get("cached_tokens") or 0, given.get("cache_write_tokens") or 0
+    counted: dict[str, int] = reported.get("server_side_tool_usage_details") or {}
+    calls = [item for item in items if item["type"] == "web_search_call" and kind_of_action(item) == "search"]
     return Usage(
         input=reported["input_tokens"] - cached - written,
         cached_input=cached,
         cache_write_5m=written,
         output=reported["output_tokens"],
         reasoning=made.get("reasoning_tokens") or 0,
+        searches=counted["web_search_calls"] + counted["x_search_calls"] if counted else len(calls),
     )
 
 
 def test_the_usage_of_every_recorded_answer_is_what_it_reports():
     metered = 0
     for call in answered():
-        reported = response_of(call).get("usage")
-        expected = classes(reported) if reported else None
+        response = response_of(call)
+        reported = response.get("usage")
+        expected = classes(reported, response["output"]) if reported else None
         if call.is_stream:
             found = watch(call.body, FLUSH_BYTES).usage
             assert watch(call.body, 97).usage == found, call.name

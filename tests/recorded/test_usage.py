@@ -62,6 +62,7 @@ def observed_usage(recording: Recording) -> Usage | None:
 def figures(usage: Usage | None) -> dict[str, int] | None:
     if usage is None:
         return None
+    searches = {"searches": usage.searches} if usage.searches else {}
     return {
         "input": usage.input,
         "cached_input": usage.cached_input,
@@ -70,6 +71,7 @@ def figures(usage: Usage | None) -> dict[str, int] | None:
         "output": usage.output + usage.image_output,
         "audio_output": usage.audio_output,
         "reasoning": usage.reasoning,
+        **searches,
     }
 
 

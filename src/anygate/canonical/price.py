@@ -18,7 +18,7 @@ PER_MILLION: Final = (
 )
 """Rate names in USD per million tokens (or characters)."""
 
-EACH: Final = ("request", "image", "second", "song")
+EACH: Final = ("request", "search", "image", "second", "song")
 """Rate names in USD each."""
 
 RATE_NAMES: Final = PER_MILLION + EACH

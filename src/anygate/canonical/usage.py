@@ -11,7 +11,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Measured consumption; every figure is >= 0 and each unit is counted in one class only.
 
     `input` is without the cached, cache-written and audio tokens; `output` includes reasoning and
-    excludes audio and image tokens; `reasoning` is the part of `output` that was thought, for information only.
+    excludes audio and image tokens; `reasoning` is the part of `output` that was thought, for information only;
+    `searches` are those of the web that the upstream made and asks a fee for.
     """
 
     input: int = 0
@@ -28,6 +29,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     characters: int = 0
     requests: int = 0
     songs: int = 0
+    searches: int = 0
 
     @property
     def input_tokens(self) -> int:

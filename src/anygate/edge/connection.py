@@ -222,6 +222,10 @@ class Connection(HttpToolsProtocol):
     def _too_late(self) -> None:
         raise NotImplementedError
 
+    def end(self, error: GatewayError) -> "asyncio.Task[None] | None":
+        """The process ends: whoever still waits for a body hears of it. Returns what runs for the served exchange."""
+        raise NotImplementedError
+
     # Ends
 
     def _end_after_last(self, error: GatewayError) -> None:

@@ -336,7 +336,7 @@ class RelayProtocol(Connection):
     # What cannot be served
 
     def end(self, error: GatewayError) -> "asyncio.Task[None] | None":
-        """The process ends: whoever still waits for a body hears of it. Returns what runs for the served exchange."""
+        """See `Connection`."""
         exchange = self._serving
         if exchange is None and self._phase == BODY and self._relay:
             self._give_up(error)

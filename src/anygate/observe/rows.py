@@ -122,8 +122,7 @@ def document_of(stored: str | bytes | Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = dict(stored) if isinstance(stored, Mapping) else _decoder.decode(stored)
     used: Mapping[str, int] = document.get("usage") or {}
     usage = {name: used.get(name, 0) for name in USAGE_CLASSES}
-    if used.get("image_output"):
-        usage["image_output"] = used["image_output"]
+    usage |= {name: used[name] for name in ("image_output", "searches") if used.get(name)}
     price: Mapping[str, Any] | None = document.get("price")
     charged = document.get("cost_nanos") or document.get("overrun_nanos")
     lines = bill_lines(price, Usage(**used)) if price and charged else []
@@ -131,7 +130,8 @@ def document_of(stored: str | bytes | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def listed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A full record -> one object of `anygate logs --json`; exactly its keys, in its order."""
+    """A full record -> one object of `anygate logs --json`; exactly its keys, in its order, and searches if there were any."""
+    used = document["usage"]
     return {
         "request_id": document["request_id"],
         "time": document["time"],
@@ -140,7 +140,7 @@ def listed(document: Mapping[str, Any]) -> dict[str, Any]:
         "model": document["model"],
         "channel": document["channel"],
         "status": document["status"],
-        "usage": {name: document["usage"][name] for name in USAGE_CLASSES},
+        "usage": {name: used[name] for name in (*USAGE_CLASSES, "searches") if name in used},
         "cost_nanos": document["cost_nanos"],
         "evidence": document["evidence"],
         "attempts": [

@@ -2,8 +2,8 @@
 
 Run by developers only; `serve` never imports this module nor the package, which costs 97 MB.
 What is kept: the providers that our tables name under `prices_as` (and those they fall back to), prices in force on the
-day of the build and announced later ones, token, request and character rates. What is dropped, because a usage record
-has no class for it: tool calls, pages, hours, image input, separate reasoning and citation rates (such tokens pay the
+day of the build and announced later ones, token, request, character and web search rates. What is dropped, because a
+usage record has no class for it: other tool calls, pages, hours, image input, separate reasoning and citation rates (such tokens pay the
 rate of their direction), batch prices.
 """
 
@@ -36,6 +36,7 @@ _RATES: Mapping[str, tuple[str, Decimal]] = {
     "output_image_mtok": ("image_output", Decimal(1)),
     "input_mchars": ("characters", Decimal(1)),
     "requests_kcount": ("request", Decimal("0.001")),
+    "web_searches_kcount": ("search", Decimal("0.001")),
 }
 """Key of genai-prices -> our rate and what to multiply by."""
 

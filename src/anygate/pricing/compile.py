@@ -94,6 +94,7 @@ def _worst_of(above: int, dearest: Scaled) -> Worst:
         second=dearest.second,
         song=dearest.song,
         characters=dearest.characters,
+        search=dearest.search,
         request=dearest.request,
     )
 

@@ -67,15 +67,18 @@ class _Dated(NamedTuple):
     hours: tuple[time, time] | None
 
 
-def default_price(provider_id: str, model: str, at: datetime | None = None) -> Price | None:
+def default_price(
+    provider_id: str, model: str, at: datetime | None = None, also: tuple[tuple[str, Decimal], ...] = ()
+) -> Price | None:
     """The default price of `model` at the provider with this id in the table, or None.
 
     Args:
         provider_id: a provider's `prices_as`; "" has no prices.
         model: the name that the upstream knows.
         at: the moment of the request; None: the day the table was built, at the dearest hour.
+        also: rates that are added where the table has none of this name.
     """
-    prices = _prices_of(provider_id, model.lower())
+    prices = _prices_of(provider_id, model.lower(), also)
     if at is None:
         built = date.fromisoformat(default_table().built)
         today = [dated for dated in prices if dated.start is None or dated.start <= built]
@@ -120,22 +123,23 @@ def _fallbacks(table: DefaultTable, provider: DefaultProvider) -> Iterator[Defau
 
 
 @lru_cache(maxsize=4096)
-def _prices_of(provider_id: str, name: str) -> tuple[_Dated, ...]:
+def _prices_of(provider_id: str, name: str, also: tuple[tuple[str, Decimal], ...]) -> tuple[_Dated, ...]:
     table = default_table()
     found = find_row(table, provider_id, name)
     if found is None:
         return ()
     row, foreign = found
     documents = msgspec.json.decode(row.prices, type=list[dict[str, Any]])
-    prices = tuple(_dated(document, f"{table.source}, {table.built}") for document in documents)
+    prices = tuple(_dated(document, f"{table.source}, {table.built}", also) for document in documents)
     # What a maker asks for its own service tiers says nothing of another company that sells the model.
     return tuple(dated._replace(price=replace(dated.price, when=())) for dated in prices) if foreign else prices
 
 
-def _dated(document: dict[str, Any], source: str) -> _Dated:
+def _dated(document: dict[str, Any], source: str, also: tuple[tuple[str, Decimal], ...]) -> _Dated:
     start, hours = document.pop("from", None), document.pop("hours", None)
+    price = parse_price(document, source)
     return _Dated(
-        parse_price(document, source),
+        replace(price, rates={**dict(also), **price.rates}) if also and price.rates else price,
         None if start is None else date.fromisoformat(start),
         None if hours is None else (time.fromisoformat(hours[0]), time.fromisoformat(hours[1])),
     )

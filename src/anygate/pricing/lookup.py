@@ -49,7 +49,7 @@ def find_price(
     named = best_match((row.name for row in provider.models if row.price is not None), upstream_model)
     if named is not None:
         return next(row.price for row in provider.models if row.name == named)
-    return default_price(provider.prices_as, upstream_model, at) if provider.prices_as else None
+    return default_price(provider.prices_as, upstream_model, at, provider.also_asks) if provider.prices_as else None
 
 
 def priced(price: Price, multiplier: Decimal, parameters: Mapping[str, Any]) -> PricedModel | None:

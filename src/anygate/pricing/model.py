@@ -29,6 +29,7 @@ class Scaled(msgspec.Struct, frozen=True, gc=False):
     second: int
     song: int
     characters: int
+    search: int
     request: int
 
 
@@ -57,10 +58,17 @@ class Worst:
     second: int
     song: int
     characters: int
+    search: int
     request: int
 
 
-_UNITS: Mapping[str, str] = {"image": "images", "second": "seconds", "song": "songs", "request": "requests"}
+_UNITS: Mapping[str, str] = {
+    "image": "images",
+    "second": "seconds",
+    "song": "songs",
+    "search": "searches",
+    "request": "requests",
+}
 """Rate name -> usage class, where they differ."""
 
 _COUNTED = tuple(_UNITS.get(name, name) for name in Scaled.__struct_fields__)
@@ -111,6 +119,8 @@ class PricedModel:
         if usage.images or usage.seconds or usage.songs or usage.characters:
             exact += usage.images * rates.image + usage.seconds * rates.second
             exact += usage.songs * rates.song + usage.characters * rates.characters
+        if usage.searches:
+            exact += usage.searches * rates.search
         return self._rounded(exact)
 
     def ceiling(
@@ -125,6 +135,7 @@ class PricedModel:
         seconds: int = 0,
         songs: int = 0,
         characters: int = 0,
+        searches: int = 0,
         requests: int = 1,
     ) -> Nanos:
         """The most that a request within these bounds can cost, whatever classes its tokens fall into.
@@ -139,6 +150,7 @@ class PricedModel:
             seconds: bound of seconds made or read.
             songs: bound of songs made.
             characters: bound of characters read.
+            searches: bound of searches made.
             requests: how many requests are priced.
         """
         worst = self._worst(input_tokens)
@@ -149,6 +161,7 @@ class PricedModel:
             + seconds * worst.second
             + songs * worst.song
             + characters * worst.characters
+            + searches * worst.search
             + requests * worst.request
         )
         return self._rounded(exact)

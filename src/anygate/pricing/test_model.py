@@ -23,7 +23,13 @@ FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "audio_output": ("output",),
     "image_output": ("output",),
 }
-COUNTED: Mapping[str, str] = {"image": "images", "second": "seconds", "song": "songs", "request": "requests"}
+COUNTED: Mapping[str, str] = {
+    "image": "images",
+    "second": "seconds",
+    "song": "songs",
+    "search": "searches",
+    "request": "requests",
+}
 
 usd = st.decimals(0, 1000, places=6)
 rates = st.dictionaries(st.sampled_from(RATE_NAMES), usd, min_size=1)
@@ -47,6 +53,7 @@ usages = st.builds(
     images=count,
     seconds=count,
     songs=count,
+    searches=count,
     characters=count,
     requests=st.integers(0, 3),
 )
@@ -103,6 +110,7 @@ def test_a_ceiling_covers_every_usage_within_its_bounds(
         seconds=usage.seconds,
         songs=usage.songs,
         characters=usage.characters,
+        searches=usage.searches,
         requests=usage.requests or 1,
     )
     assert ceiling >= model.cost(usage)

@@ -29,19 +29,27 @@ class Observed(msgspec.Struct, frozen=True):
 
 
 class Observer(Protocol):
-    """Watches a stream that travels untouched; fed in any slices.
+    """Watches a stream that travels untouched; fed in any slices."""
 
-    Attributes:
-        usage: the latest that was reported.
-        chunks_seen: an event that can be read has come.
-        tokens_seen: something that a model generated has come.
-        error: of an error event, as `ChatCodec.decode_error` shapes it.
-    """
+    @property
+    def usage(self) -> Usage | None:
+        """The latest that was reported."""
+        ...
 
-    usage: Usage | None
-    chunks_seen: bool
-    tokens_seen: bool
-    error: Mapping[str, Any] | None
+    @property
+    def chunks_seen(self) -> bool:
+        """An event that can be read has come."""
+        ...
+
+    @property
+    def tokens_seen(self) -> bool:
+        """Something that a model generated has come."""
+        ...
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        """Of an error event, as `ChatCodec.decode_error` shapes it."""
+        ...
 
     @property
     def text_bytes(self) -> int:

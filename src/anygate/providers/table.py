@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from anygate.canonical.price import Price
@@ -105,6 +106,7 @@ class Provider:
             "chat.<what design.md calls it>": "chat" is the protocol into which others are translated first.
         models: the default model list, with prices that genai-prices lacks.
         prices_as: the provider's id in genai-prices; empty: none.
+        also_asks: rates of all its models that genai-prices lacks.
         usage_stream_options: whether `stream_options.include_usage` is taken (`options.stream_usage` overrides).
         limit_field: the output-limit field that the provider takes when the client named none.
         media_tokens: input tokens held for a media part of a kind ("image", "audio", "file", "video").
@@ -123,6 +125,7 @@ class Provider:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict[str, Endpoint])
     models: tuple[Model, ...] = ()
     prices_as: str = ""
+    also_asks: tuple[tuple[str, Decimal], ...] = ()
     options: Mapping[str, Option] = field(default_factory=dict[str, Option])
     usage_stream_options: bool = True
     limit_field: str = "max_tokens"

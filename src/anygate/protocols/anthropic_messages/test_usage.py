@@ -40,7 +40,9 @@ NAMES = st.sampled_from(
                 "output_tokens_details": {"thinking_tokens": 20},
                 "server_tool_use": {"web_search_requests": 3},
             },
-            Usage(input=10, cached_input=200, cache_write_5m=30, cache_write_1h=40, output=50, reasoning=20),
+            Usage(
+                input=10, cached_input=200, cache_write_5m=30, cache_write_1h=40, output=50, reasoning=20, searches=3
+            ),
         ),
         ({"input_tokens": 1, "cache_creation_input_tokens": 70}, Usage(input=1, cache_write_5m=70)),
         ({"cache_creation": {"ephemeral_1h_input_tokens": 40}}, Usage(cache_write_1h=40)),

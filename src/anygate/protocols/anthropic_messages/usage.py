@@ -35,6 +35,7 @@ def decode_usage(body: Mapping[str, Any]) -> Usage:
         cache_write_1h=written_1h,
         output=made,
         reasoning=min(_count(details, "thinking_tokens"), made),
+        searches=_count(_object(body, "server_tool_use"), "web_search_requests"),
     )
 
 
@@ -79,7 +80,12 @@ def merge_usage(held: dict[str, Any], news: Mapping[str, Any]) -> None:
 
 
 def _details(usage: Usage) -> dict[str, Any]:
-    return {"output_tokens_details": {"thinking_tokens": usage.reasoning}} if usage.reasoning else {}
+    details: dict[str, Any] = {}
+    if usage.reasoning:
+        details["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
+    if usage.searches:
+        details["server_tool_use"] = {"web_search_requests": usage.searches, "web_fetch_requests": 0}
+    return details
 
 
 def _counts(body: Mapping[str, Any]) -> tuple[int, int, int, int, int]:

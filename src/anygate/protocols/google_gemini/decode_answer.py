@@ -15,7 +15,7 @@ from anygate.protocols.google_gemini.candidate import Candidate
 from anygate.protocols.google_gemini.finish import BAD_CALLS
 from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, load_frame
 from anygate.protocols.google_gemini.observe import StreamObserver, block_reason, error_of, reported_usage
-from anygate.protocols.google_gemini.usage import decode_usage
+from anygate.protocols.google_gemini.usage import Searches, decode_usage
 
 
 class FrameReader:
@@ -25,7 +25,7 @@ class FrameReader:
     grounding may follow it.
     """
 
-    __slots__ = ("_candidates", "_id", "_reported", "_source", "_started", "failed")
+    __slots__ = ("_candidates", "_id", "_reported", "_searches", "_source", "_started", "failed")
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -33,6 +33,7 @@ class FrameReader:
         self._id = ""
         self._started = False
         self._reported: Mapping[str, Any] | None = None
+        self._searches = Searches()
         self.failed = False
 
     def take(self, frame: dict[str, Any]) -> list[ChatEvent]:
@@ -41,6 +42,7 @@ class FrameReader:
             return []
         events: list[ChatEvent] = []
         self._reported = reported_usage(frame) or self._reported
+        self._searches.take(frame)
         if frame.get("error"):
             return self._fail(_failure(frame["error"]))
         if not self._started:
@@ -93,7 +95,7 @@ class FrameReader:
 
     def _usage(self) -> Usage | None:
         """Every frame repeats it; only the first and the last are looked into."""
-        return decode_usage(self._reported) if self._reported is not None else None
+        return decode_usage(self._reported, self._searches.fees) if self._reported is not None else None
 
     def _fail(self, failed: Failed) -> list[ChatEvent]:
         self.failed = True

@@ -10,7 +10,7 @@ from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, load_frame
 from anygate.protocols.google_gemini.text import text_of_frame
-from anygate.protocols.google_gemini.usage import decode_usage, says_something
+from anygate.protocols.google_gemini.usage import Searches, decode_usage, says_something
 from anygate.protocols.json_values import as_objects
 from anygate.protocols.lenient_json import last_object, unwrap_object
 from anygate.protocols.observing import EventObserver
@@ -19,11 +19,12 @@ from anygate.protocols.observing import EventObserver
 class StreamObserver(EventObserver[bytes]):
     """Reads usage, which every frame repeats and the last one settles, and counts text; either form, any slices."""
 
-    __slots__ = ("_reported",)
+    __slots__ = ("_reported", "_searches")
 
     def __init__(self) -> None:
         super().__init__(FrameDecoder())
         self._reported: Mapping[str, Any] | None = None  # the last usage of the frames that were just looked into
+        self._searches = Searches()
 
     def _look(self, events: list[bytes]) -> None:
         for text in events:
@@ -40,7 +41,7 @@ class StreamObserver(EventObserver[bytes]):
 
     def _settle(self) -> None:
         if self._reported is not None:
-            self.usage = decode_usage(self._reported)
+            self.usage = decode_usage(self._reported, self._searches.fees)
             self._reported = None
 
     def take(self, frame: dict[str, Any]) -> None:
@@ -52,6 +53,7 @@ class StreamObserver(EventObserver[bytes]):
         if not self.tokens_seen:
             self.tokens_seen = anything or bool(block_reason(frame))
         self._reported = reported_usage(frame) or self._reported
+        self._searches.take(frame)
         if frame.get("error"):
             self.error = error_of(frame["error"])
 

@@ -4,17 +4,25 @@ Figures of the prompt include what was cached; thoughts are not in `candidatesTo
 Source: https://ai.google.dev/api/generate-content#UsageMetadata (2026-11-22).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from anygate.canonical.usage import Usage
+from anygate.protocols.json_values import as_list, as_object, as_objects, as_text
 
+_ONE_FEE = re.compile(r"(models/)?gemini-[12]\b")
 _NUMBERS = {"IMAGE": 2, "AUDIO": 4}  # where a client asks for enumerated words as numbers
 _MOST = 1 << 40  # tokens of one answer; what is larger would not fit the ledger once it is multiplied by a price
 
 
-def decode_usage(body: Mapping[str, Any]) -> Usage:
-    """Classes that never overlap and are never negative, whatever the upstream wrote."""
+def decode_usage(body: Mapping[str, Any], searches: int = 0) -> Usage:
+    """Classes that never overlap and are never negative, whatever the upstream wrote.
+
+    Args:
+        body: the object.
+        searches: those that cost a fee.
+    """
     prompt = _count(body, "promptTokenCount")
     asked = prompt + _count(body, "toolUsePromptTokenCount")
     cached = min(_count(body, "cachedContentTokenCount"), prompt)
@@ -33,7 +41,35 @@ def decode_usage(body: Mapping[str, Any]) -> Usage:
         audio_input=heard,
         audio_output=spoken,
         image_output=drawn,
+        searches=searches,
     )
+
+
+class Searches:
+    """The searches of an answer that Google asks a fee for.
+
+    From Gemini 3 on each query that is not empty and not there twice; before, one for all.
+    Source: https://ai.google.dev/gemini-api/docs/google-search (2026-11-22).
+    """
+
+    __slots__ = ("_one_fee", "_queries")
+
+    def __init__(self) -> None:
+        self._queries: set[str] = set()
+        self._one_fee = False
+
+    def take(self, frame: Mapping[str, Any]) -> None:
+        """Look into an answer, or into the next frame of a stream."""
+        for candidate in as_objects(frame.get("candidates")):
+            if "groundingMetadata" in candidate:
+                found = as_list(as_object(candidate["groundingMetadata"]).get("webSearchQueries"))
+                self._queries.update(query for query in found if isinstance(query, str) and query)
+                self._one_fee = _ONE_FEE.match(as_text(frame.get("modelVersion"))) is not None
+
+    @property
+    def fees(self) -> int:
+        """So many fees."""
+        return min(len(self._queries), 1) if self._one_fee else len(self._queries)
 
 
 def says_something(body: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 Sources: https://platform.openai.com/docs/api-reference/chat/object, https://api-docs.deepseek.com (prompt_cache_hit_tokens),
 https://platform.moonshot.ai (cached_tokens beside prompt_tokens), recorded answers of xAI (completion_tokens without
-reasoning_tokens); 2026-11-20.
+reasoning_tokens), https://openrouter.ai/docs/guides/features/plugins/web-search (server_tool_use); 2026-11-22.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,10 @@ class _Made(msgspec.Struct, gc=False):
     reasoning_tokens: _Tokens = 0
 
 
+class _Tools(msgspec.Struct, gc=False):
+    web_search_requests: _Tokens | None = None
+
+
 class Figures(msgspec.Struct, gc=False):
     """A `usage` object whose figures are all numbers of tokens, as it is parsed."""
 
@@ -40,6 +44,8 @@ class Figures(msgspec.Struct, gc=False):
     cached_tokens: _Tokens = 0
     cache_creation_input_tokens: _Tokens = 0
     reasoning_tokens: _Tokens = 0
+    server_tool_use: _Tools | None = None
+    server_tool_use_details: _Tools | None = None
 
 
 def decode_usage(body: Mapping[str, Any]) -> Usage:
@@ -64,6 +70,8 @@ def _decode_closely(body: Mapping[str, Any]) -> Usage:
             cached_tokens=_count(body, "cached_tokens"),
             cache_creation_input_tokens=_count(body, "cache_creation_input_tokens"),
             reasoning_tokens=_count(body, "reasoning_tokens"),
+            server_tool_use=_Tools(_count(_details(body, "server_tool_use"), "web_search_requests")),
+            server_tool_use_details=_Tools(_count(_details(body, "server_tool_use_details"), "web_search_requests")),
         )
     )
 
@@ -87,7 +95,8 @@ def classes(figures: Figures) -> Usage:
         heard = given.audio_tokens
     if made is not None:
         spoken, drawn, thought = made.audio_tokens, made.image_tokens, made.reasoning_tokens or thought
-    if not (cached or written or heard or spoken or drawn or thought):
+    tools = figures.server_tool_use_details or figures.server_tool_use
+    if not (cached or written or heard or spoken or drawn or thought or tools):
         return Usage(left, output=completion)  # most answers
     cached = min(cached, left)
     left -= cached
@@ -106,6 +115,7 @@ def classes(figures: Figures) -> Usage:
         audio_input=heard,
         audio_output=spoken,
         image_output=drawn,
+        searches=(tools.web_search_requests or 0) if tools is not None else 0,
     )
 
 
@@ -123,10 +133,14 @@ def _details(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def encode_usage(usage: Usage) -> dict[str, Any]:
-    """Canonical usage -> OpenAI's object. `prompt_tokens` holds every input class, `completion_tokens` every output class."""
+    """Canonical usage -> OpenAI's object. `prompt_tokens` holds every input class, `completion_tokens` every output class.
+
+    OpenAI has no word for searches; where there were some, OpenRouter's stands beside its own.
+    """
     made = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.audio_output}
     if usage.image_output:
         made["image_tokens"] = usage.image_output
+    searched = {"server_tool_use": {"web_search_requests": usage.searches}} if usage.searches else {}
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -137,4 +151,5 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
             "audio_tokens": usage.audio_input,
         },
         "completion_tokens_details": made,
+        **searched,
     }

@@ -14,7 +14,7 @@ from anygate.protocols.chat_codec import Observed
 from anygate.protocols.json_values import as_object, as_objects, as_text, object_or_none, utf8_size
 from anygate.protocols.lenient_json import UNREADABLE, last_object, load, load_object, unwrap_object
 from anygate.protocols.observing import EventObserver
-from anygate.protocols.openai_responses.usage import decode_usage
+from anygate.protocols.openai_responses.usage import SEARCH, decode_usage
 from anygate.protocols.sse import SseEvent
 from anygate.protocols.wrapped_sse import WrappedSseDecoder
 
@@ -56,7 +56,7 @@ def observe_answer(body: bytes) -> Observed | None:
     """
     try:
         head = _decode_head(body)
-        output = load(bytes(head.output)) if head.usage is None else None
+        output = load(bytes(head.output)) if head.usage is None or SEARCH.encode() in bytes(head.output) else None
     except UNREADABLE:
         document = load_object(body)
         if document is None:
@@ -66,7 +66,7 @@ def observe_answer(body: bytes) -> Observed | None:
         head = _Head(usage=object_or_none(usage), error=document.get("error"))
         output = document.get("output")
     if head.usage:
-        return Observed(decode_usage(head.usage), 0, _error(head.error))
+        return Observed(decode_usage(head.usage, output), 0, _error(head.error))
     return Observed(None, text_of_output(output), _error(head.error))
 
 
@@ -138,7 +138,7 @@ class StreamObserver(EventObserver[SseEvent]):
         response = load_object(bytes(event.response)) or {}
         usage = as_object(response.get("usage"))
         if usage:
-            self.usage = decode_usage(usage)
+            self.usage = decode_usage(usage, response.get("output"))
         elif not self.text_bytes:
             self.text_bytes = text_of_output(response.get("output"))  # an upstream that sends no deltas
         self.tokens_seen = self.tokens_seen or bool(self.text_bytes)

@@ -108,12 +108,12 @@ def end_events(response: Mapping[str, Any], *, called: bool, refused: bool) -> l
     """How a response ended, and what it consumed.
 
     Args:
-        response: with `status`, `incomplete_details`, `error` and `usage`.
+        response: with `status`, `incomplete_details`, `error`, `output` and `usage`.
         called: it holds a call of a client's tool.
         refused: it holds a refusal.
     """
     usage = as_object(response.get("usage"))
-    used: list[ChatEvent] = [Used(decode_usage(usage))] if usage else []
+    used: list[ChatEvent] = [Used(decode_usage(usage, response.get("output")))] if usage else []
     status = as_text(response.get("status"))
     if status in ("failed", "cancelled"):
         return [*used, failure(response.get("error"), f"The response is {status}")]

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -71,7 +72,8 @@ def events_of(wire: bytes) -> list[dict[str, Any]]:
 
 
 def answer(*blocks: Block, finish: Finished | None = None) -> ChatAnswer:
-    return ChatAnswer("resp_abc", "up", 1_700_000_000, (Choice(blocks, finish or Finished("end")),), USAGE)
+    usage = msgspec.structs.replace(USAGE, searches=sum(isinstance(block, WebSearchCall) for block in blocks))
+    return ChatAnswer("resp_abc", "up", 1_700_000_000, (Choice(blocks, finish or Finished("end")),), usage)
 
 
 TEXTS = st.text(min_size=1, max_size=8)

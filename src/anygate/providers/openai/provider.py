@@ -2,9 +2,12 @@
 https://platform.openai.com/docs/api-reference/chat (path, `stream_options`, `max_completion_tokens`),
 https://platform.openai.com/docs/api-reference/responses, https://platform.openai.com/docs/api-reference/completions and
 https://platform.openai.com/docs/models (output limits, and which models speak but one of the three).
-Prices: genai-prices.
+Prices: genai-prices, but for models that search in Chat Completions.
 """
 
+from decimal import Decimal
+
+from anygate.canonical.price import Price
 from anygate.providers.openai.resources import RESOURCES
 from anygate.providers.table import Endpoint, Model, Provider
 
@@ -20,6 +23,14 @@ _RESPONSES_ONLY = (
 )
 _CHAT_ONLY = ("gpt-4o*-search-preview*", "gpt-5-search-api*", "gpt-4o*-audio-preview*", "gpt-audio*")
 _COMPLETIONS_ONLY = ("gpt-3.5-turbo-instruct*", "davinci-002", "babbage-002")
+
+
+def _searching(given: str, made: str, request: str, **others: str) -> Price:
+    """Of a model that searches for each answer, which tells nothing of it: the fee is a request's."""
+    texts = {"input": given, "output": made, "request": request, **others}
+    rates = {name: Decimal(text) for name, text in texts.items()}
+    return Price(rates, source="https://platform.openai.com/docs/pricing (2026-11-22)")
+
 
 PROVIDER = Provider(
     slug="openai",
@@ -84,8 +95,11 @@ PROVIDER = Provider(
         Model("gpt-4o-mini", 16_384),
         Model("gpt-4o-mini-2024-07-18", 16_384),
         Model("chatgpt-4o-latest", 16_384),
-        Model("gpt-4o-search-preview", 16_384),
-        Model("gpt-4o-mini-search-preview", 16_384),
+        Model("gpt-4o-search-preview", 16_384, _searching("2.5", "10", "0.025")),
+        Model("gpt-4o-mini-search-preview", 16_384, _searching("0.15", "0.6", "0.025")),
+        Model("gpt-4o-search-preview-*", 16_384, _searching("2.5", "10", "0.025")),
+        Model("gpt-4o-mini-search-preview-*", 16_384, _searching("0.15", "0.6", "0.025")),
+        Model("gpt-5-search-api*", 128_000, _searching("1.25", "10", "0.01", cached_input="0.125")),
         Model("gpt-4o-audio-preview", 16_384),
         Model("gpt-4o-mini-audio-preview", 16_384),
         Model("gpt-audio", 16_384),

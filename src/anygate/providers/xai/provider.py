@@ -3,8 +3,10 @@ https://docs.x.ai/docs/models, https://docs.x.ai/developers/model-capabilities/t
 https://docs.x.ai/docs/guides/live-search (gone from Chat Completions, which answers 410) and
 https://docs.x.ai/docs/guides/tools/search-tools (the tools of Responses in its place). No output limit is published; those
 of newer models are their context's. Usage excludes reasoning tokens from `completion_tokens` on some models: the protocol
-reads `total_tokens`. Prices: genai-prices.
+reads `total_tokens`. Prices: genai-prices; of searches: https://docs.x.ai/developers/pricing.
 """
+
+from decimal import Decimal
 
 from anygate.providers.table import Endpoint, Model, Provider
 
@@ -21,6 +23,7 @@ PROVIDER = Provider(
     },
     traits=frozenset({"excluded_domains"}),
     prices_as="x-ai",
+    also_asks=(("search", Decimal("0.005")),),
     models=(
         Model("grok-4.7"),
         Model("grok-4.6"),
