@@ -38,7 +38,8 @@ from anygate.relay.count_tokens import count_tokens
 from anygate.relay.gateway import Gateway, Handler, Limits
 from anygate.relay.kept_answers import serve_kept
 from anygate.relay.local import list_models, refuse_method, retrieve_model
-from anygate.relay.resources import RESOURCES, list_resources, serve_resource
+from anygate.relay.resource_lists import list_resources
+from anygate.relay.resources import RESOURCES, serve_resource
 from anygate.relay.responses_socket import serve_socket
 from anygate.relay.serve import serve_chat
 from anygate.settings.values import Settings

@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import orjson
+
 Object = dict[str, Any]
 
 
@@ -13,6 +15,14 @@ def as_object(value: Any) -> Object:
 def object_or_none(value: Any) -> Object | None:
     """An object; None for anything else."""
     return cast("Object", value) if isinstance(value, dict) else None
+
+
+def object_of(body: bytes) -> Object:
+    """The object that a JSON text is; empty where it is none."""
+    try:
+        return as_object(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return {}
 
 
 def as_list(value: Any) -> list[Any]:

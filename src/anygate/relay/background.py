@@ -19,8 +19,9 @@ from anygate.observe.record import Record
 from anygate.protocols import json_spans
 from anygate.protocols.chat_codec import ChatCodec, Reply
 from anygate.protocols.chat_request import ChatRequest
+from anygate.protocols.json_values import object_of
 from anygate.protocols.sse import SseDecoder
-from anygate.relay.background_run import CANCELLED, ENDED, RUN, Run, cancelled, failed, follow_run, object_of
+from anygate.relay.background_run import CANCELLED, ENDED, RUN, Run, cancelled, failed, follow_run
 from anygate.relay.gateway import Gateway
 from anygate.relay.history import KeptAnswer, find_answer
 

@@ -11,6 +11,7 @@ from anygate.canonical.errors import LedgerUnavailable
 from anygate.edge.exchange import Headers, RelayExchange
 from anygate.edge.local_exchange import LocalExchange
 from anygate.observe.record import Record
+from anygate.protocols.json_values import object_of
 from anygate.protocols.sse import SseDecoder, frame
 from anygate.relay.gateway import Gateway
 from anygate.relay.history import keep_answer
@@ -195,12 +196,3 @@ def _error_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """What an `error` event says, or the body of a refusal."""
     error = document.get("error")
     return cast("dict[str, Any]", error) if isinstance(error, dict) else document
-
-
-def object_of(data: bytes) -> dict[str, Any]:
-    """A JSON object; empty where the bytes are none."""
-    try:
-        document = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return cast("dict[str, Any]", document) if isinstance(document, dict) else {}

@@ -14,6 +14,7 @@ from anygate.canonical.errors import GatewayError, InvalidRequest, NotFound
 from anygate.edge.exchange import Headers
 from anygate.edge.keys import KEY_HEADERS, find_key
 from anygate.edge.local_exchange import LocalExchange
+from anygate.protocols.json_values import object_of
 from anygate.protocols.sse import SseDecoder, SseEvent
 from anygate.protocols.table import Protocol
 from anygate.relay.gateway import Gateway
@@ -295,9 +296,5 @@ def _encoded(gateway: Gateway, error: GatewayError) -> bytes:
 
 def _error_event(status: int, body: bytes) -> bytes:
     """`{"type": "error", "status", "error"}`."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        document = {}
-    error = cast("dict[str, Any]", document).get("error") if isinstance(document, dict) else None
-    return orjson.dumps({"type": "error", "status": status, "error": error or {"message": "The request failed"}})
+    error = object_of(body).get("error") or {"message": "The request failed"}
+    return orjson.dumps({"type": "error", "status": status, "error": error})

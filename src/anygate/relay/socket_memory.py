@@ -15,6 +15,7 @@ from anygate.canonical.chat import Finished, Started, Used
 from anygate.canonical.errors import UnsupportedContent
 from anygate.canonical.usage import NO_USAGE
 from anygate.protocols.chat_codec import ChatCodec, Reply
+from anygate.protocols.json_values import as_object, as_objects, object_of
 from anygate.protocols.sse import SseDecoder
 
 
@@ -84,18 +85,11 @@ class SocketMemory:
 
 def _answer_in(ending: bytes) -> dict[str, Any]:
     """The answer with which a turn ended well; {} of any other event, and of what an upstream should not have sent."""
-    try:
-        event = orjson.loads(ending)
-    except orjson.JSONDecodeError:
-        return {}
-    fields = cast("dict[str, Any]", event) if isinstance(event, dict) else {}
-    answer = fields.get("response")
-    well = fields.get("type") in ("response.completed", "response.incomplete")
-    return cast("dict[str, Any]", answer) if well and isinstance(answer, dict) else {}
+    event = object_of(ending)
+    well = event.get("type") in ("response.completed", "response.incomplete")
+    return as_object(event.get("response")) if well else {}
 
 
 def _continuable(output: Any) -> list[dict[str, Any]]:
     """The items that an upstream takes which has stored nothing: reasoning only with what it was encrypted to."""
-    items = cast("list[Any]", output) if isinstance(output, list) else []
-    objects = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
-    return [item for item in objects if item.get("type") != "reasoning" or item.get("encrypted_content")]
+    return [item for item in as_objects(output) if item.get("type") != "reasoning" or item.get("encrypted_content")]
