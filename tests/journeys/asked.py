@@ -12,7 +12,7 @@ Json = dict[str, Any]
 REQUEST_NANOS = 20_000_000
 PER_REQUEST = {"request": "0.02"}
 PRICES: Table = {
-    "*": {"input": "1", "output": "2"},
+    "*": {"input": "1", "output": "2", "search": "0.03"},
     "qwen-max-high": {"input": "1", "output": "2"},
     "gpt-4-all": PER_REQUEST,
     "gpt-4-gizmo-*": PER_REQUEST,

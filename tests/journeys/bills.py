@@ -7,6 +7,9 @@ from tests.gateways import TestGateway
 NANOS_READ, NANOS_WRITTEN = 1_000, 2_000
 """Per token at `configuration.PRICES`, of any class."""
 
+NANOS_SEARCHED = 30_000_000
+"""Per search of the web."""
+
 
 def billed(gateway: TestGateway, request_id: str, *, status: int = 200, evidence: str = "reported") -> dict[str, Any]:
     """The log row of a request that was paid at PRICES, proved against the ledger."""
@@ -14,7 +17,9 @@ def billed(gateway: TestGateway, request_id: str, *, status: int = 200, evidence
     usage = row["usage"]
     read = usage["input"] + usage["cached_input"] + usage["audio_input"]
     assert usage["output"] + usage["audio_output"] > 0
-    assert row["cost_nanos"] == read * NANOS_READ + (usage["output"] + usage["audio_output"]) * NANOS_WRITTEN
+    written = usage["output"] + usage["audio_output"]
+    searched = usage.get("searches", 0)
+    assert row["cost_nanos"] == read * NANOS_READ + written * NANOS_WRITTEN + searched * NANOS_SEARCHED
     return row
 
 

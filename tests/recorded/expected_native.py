@@ -66,7 +66,11 @@ def _responses(answers: Iterable[Body]) -> Classes | None:
     if usage is None:
         return None
     counted: Body | None = usage.get("server_side_tool_usage_details")
-    calls = [item for item in items if item["type"] == "web_search_call" and kind_of_action(item) == "search"]
+    calls = [
+        item
+        for item in items
+        if item["type"] in ("web_search_call", "x_search_call") and kind_of_action(item) == "search"
+    ]
     searches = counted["web_search_calls"] + counted["x_search_calls"] if counted else len(calls)
     given, made = member(usage, "input_tokens_details"), member(usage, "output_tokens_details")
     cached, written = given.get("cached_tokens") or 0, given.get("cache_write_tokens") or 0

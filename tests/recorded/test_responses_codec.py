@@ -256,7 +256,11 @@ def classes(reported: dict[str, Any], items: list[dict[str, Any]]) -> Usage:
     made: dict[str, int] = reported.get("output_tokens_details") or {}
     cached, written = given.get("cached_tokens") or 0, given.get("cache_write_tokens") or 0
     counted: dict[str, int] = reported.get("server_side_tool_usage_details") or {}
-    calls = [item for item in items if item["type"] == "web_search_call" and kind_of_action(item) == "search"]
+    calls = [
+        item
+        for item in items
+        if item["type"] in ("web_search_call", "x_search_call") and kind_of_action(item) == "search"
+    ]
     return Usage(
         input=reported["input_tokens"] - cached - written,
         cached_input=cached,

@@ -1,8 +1,11 @@
 from decimal import Decimal
 
+import pytest
+
 from anygate.canonical.price import Condition, Price
 from anygate.canonical.usage import Usage
 from anygate.pricing.lookup import find_price, priced
+from anygate.providers.registry import provider
 from anygate.providers.table import Model, Provider
 
 
@@ -66,3 +69,21 @@ def test_a_price_for_certain_requests_only_does_not_sell_the_others():
     declared = Price({}, when=(Condition({"mode": "pro"}, {"second": Decimal("0.14")}),))
     assert priced(declared, Decimal(1), {"mode": "std"}) is None
     assert priced(declared, Decimal(1), {"mode": "pro"}) is not None
+
+
+@pytest.mark.parametrize(
+    ("slug", "model", "rate", "usd"),
+    [
+        ("anthropic", "claude-opus-4-5", "search", "0.01"),
+        ("openai", "gpt-5", "search", "0.01"),
+        ("gemini", "gemini-2.5-flash", "search", "0.035"),
+        ("gemini", "gemini-3-pro-preview", "search", "0.014"),
+        ("xai", "grok-4", "search", "0.005"),
+        ("openai", "gpt-4o-search-preview-2025-03-11", "request", "0.025"),
+    ],
+)
+def test_a_search_has_a_default_price(slug: str, model: str, rate: str, usd: str):
+    found = find_price(model, model, {}, provider(slug))
+    assert found is not None
+    assert found.rates[rate] == Decimal(usd)
+    assert find_price(model, model, {}, provider(slug)) is found  # the same object, so that it is compiled once

@@ -56,7 +56,7 @@ def observe_answer(body: bytes) -> Observed | None:
     """
     try:
         head = _decode_head(body)
-        output = load(bytes(head.output)) if head.usage is None or SEARCH.encode() in bytes(head.output) else None
+        output = load(bytes(head.output)) if head.usage is None or SEARCH in bytes(head.output) else None
     except UNREADABLE:
         document = load_object(body)
         if document is None:

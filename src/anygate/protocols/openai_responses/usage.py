@@ -11,7 +11,8 @@ from typing import Any
 from anygate.canonical.usage import Usage
 from anygate.protocols.json_values import as_object, as_objects
 
-SEARCH = "web_search_call"
+_SEARCHES = frozenset({"web_search_call", "x_search_call"})
+SEARCH = b"_search_call"  # in the bytes of each
 _MOST = 1 << 40  # tokens of one answer; what is larger would not fit the ledger once it is multiplied by a price
 
 
@@ -58,7 +59,7 @@ def _searches(body: Mapping[str, Any], output: Any) -> int:
     if counted:
         return _count(counted, "web_search_calls") + _count(counted, "x_search_calls")
     return sum(
-        item.get("type") == SEARCH and as_object(item.get("action")).get("type", "search") == "search"
+        item.get("type") in _SEARCHES and as_object(item.get("action")).get("type", "search") == "search"
         for item in as_objects(output)
     )
 
