@@ -123,7 +123,7 @@ def _add_upkeep(commands: Commands) -> None:
     audit = _add(commands, "audit", "upkeep.audit", "prove that the ledger balances", json=True)
     audit.add_argument("--full", action="store_true", help="from the first entry on, without the checkpoints")
     logs = _add(commands, "logs", "upkeep.logs", "show the request log, newest first", json=True)
-    logs.add_argument("--request-id", metavar="ID", help="only this request")
+    logs.add_argument("--request-id", metavar="ID", help="all that is known of this request")
     logs.add_argument("--limit", type=int, default=50, metavar="N", help="default: 50")
 
 

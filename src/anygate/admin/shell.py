@@ -7,10 +7,11 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from anygate.canonical.money import Nanos, nanos_from_usd
 from anygate.settings import Settings, load_settings
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from anygate.storage.bootstrap import OpenStorage
 
 
-WIDE = 400
-"""Columns where no terminal limits them: a row of a listing is one line for `grep`."""
+LONGEST_LIST = 60
+"""Characters of a list in a listing; `--json` shows every item."""
 
 
 class CommandError(Exception):
@@ -62,30 +63,36 @@ class Shell:
 
     def say(self, text: str) -> None:
         """A line of the result."""
-        self.out.print(text)
+        self.out.print(printable(text))
 
     def note(self, text: str) -> None:
         """A line beside the result."""
-        self.err.print(text)
+        self.err.print(printable(text))
 
     def json(self, value: object) -> None:
         """The result as JSON."""
         self.out.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def listing(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], nothing: str) -> None:
-        """Rows as JSON where `--json` is given, else a table of `columns`; `nothing` is said when there are none."""
+        """Rows as JSON where `--json` is given, else a table of `columns`; `nothing` is said when there are none.
+
+        A row is one line however narrow the terminal is, so that what stands in it can be copied and found by `grep`.
+        """
         if self.arguments.json:
             self.json(list(rows))
             return
         if not rows:
             self.note(nothing)
             return
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column.replace("_", " "), overflow="fold")
-        for row in rows:
-            table.add_row(*(shown(row.get(column)) for column in columns))
-        self.out.print(table)
+        head, *lines = aligned(
+            [
+                [column.replace("_", " ") for column in columns],
+                *([shown(row.get(column)) for column in columns] for row in rows),
+            ]
+        )
+        self.out.print(Text(head, style="bold"))
+        for line in lines:
+            self.out.print(line)
 
 
 def open_shell(arguments: argparse.Namespace, environ: Mapping[str, str], cwd: Path) -> Shell:
@@ -94,19 +101,41 @@ def open_shell(arguments: argparse.Namespace, environ: Mapping[str, str], cwd: P
 
 
 def _console(file: IO[str]) -> Console:
-    width = None if file.isatty() else WIDE
-    return Console(file=file, width=width, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    return Console(file=file, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells -> lines in which the columns stand below one another."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def printable(text: str) -> str:
+    """A text in which nothing but line feeds steers a terminal: clients name models, and upstreams write messages."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def shown(value: object) -> str:
-    """A value of a row for people."""
+    """A value of a row for people, on one line."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "-"  # pyright: ignore[reportUnknownArgumentType] any list
-    return str(value)
+        return _shortened([shown(item) for item in cast(Sequence[object], value)]) or "-"
+    return printable(str(value)).replace("\n", "\\n")
+
+
+def _shortened(items: Sequence[str]) -> str:
+    """As many items as fit, and how many more there are."""
+    text = ", ".join(items)
+    if len(text) <= LONGEST_LIST:
+        return text
+    kept = next((count for count in range(len(items), 1, -1) if len(", ".join(items[:count])) <= LONGEST_LIST), 1)
+    return ", ".join(items[:kept]) + (f" and {len(items) - kept} more" if kept < len(items) else "")
 
 
 def read_usd(text: str) -> Nanos:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.records import finished
 
 import anygate
 from anygate.admin.cli import main
+from anygate.observe.rows import document_of, listed, row_of
+from anygate.observe.store import open_store
 from anygate.providers.registry import all_providers
 from anygate.sandbox.run import running_sandbox
 from anygate.sandbox.server import Sandbox
@@ -218,6 +221,21 @@ def test_migrate_audit_logs_and_endpoints_answer(terminal: Terminal):
     routes = terminal.json("endpoints")
     assert {"id", "method", "path", "provider", "operation", "kind", "catalogue"} == set(routes[0])
     assert any(route["path"] == "/v1/chat/completions" for route in routes)
+
+
+def test_logs_lists_requests_and_tells_all_of_one(terminal: Terminal):
+    request = finished(user="alice", status=429, error="rate_limit_exceeded")
+    store = open_store("sqlite:///anygate.db", terminal.folder / "anygate-data", 0)
+    store.write([row_of(request), row_of(finished(1))])
+    store.close()
+    [head, row] = terminal.ok("logs --limit 1").splitlines()
+    assert head.split()[-4:] == ["attempts", "ms", "cost", "usd"]
+    assert row.split()[-4:] == ["-", "1", "312", "0.000012345"]
+    story = terminal.ok(f"logs --request-id {request.request_id}")
+    assert "attempts  openai-main: 200 after 300 ms; why: first\n" in story
+    assert "status    429 rate_limit_exceeded\n" in story
+    [entry] = terminal.json(f"logs --request-id {request.request_id}")
+    assert entry == listed(document_of(row_of(request).document))
 
 
 def test_the_module_runs_as_a_process(tmp_path: Path):

@@ -96,8 +96,17 @@ def read_logs(settings: Settings, request_id: str | None = None, limit: int = 50
     Raises:
         LogStoreUnavailable: the log cannot be read.
     """
+    return [listed(document) for document in read_records(settings, request_id, limit)]
+
+
+def read_records(settings: Settings, request_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """Full records (`rows.document_of`), newest first.
+
+    Raises:
+        LogStoreUnavailable: the log cannot be read.
+    """
     store = open_store(settings.storage.database, settings.data_dir, settings.logs.retention_days)
     try:
-        return [listed(document) for document in store.read(request_id, limit=limit)]
+        return store.read(request_id, limit=limit)
     finally:
         store.close()

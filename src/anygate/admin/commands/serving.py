@@ -45,5 +45,5 @@ def endpoints(shell: Shell) -> None:
     """`endpoints`."""
     from anygate.relay.endpoints import list_endpoints
 
-    columns = ("method", "path", "provider", "operation", "kind", "catalogue")
+    columns = ("method", "path", "provider", "operation", "kind")
     shell.listing(list_endpoints(), columns, "No route is served.")

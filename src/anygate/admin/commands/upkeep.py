@@ -1,8 +1,12 @@
 """`anygate check`, `migrate`, `audit` and `logs`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from anygate.admin.shell import CommandError, Shell
+from anygate.admin.shell import CommandError, Shell, aligned, shown
+from anygate.admin.story import tell
 from anygate.canonical.money import usd_text
 from anygate.settings import ConfigError
 
@@ -77,18 +81,36 @@ def audit(shell: Shell) -> int:
 
 
 def logs(shell: Shell) -> None:
-    """`logs`."""
-    from anygate.observe.store import LogStoreUnavailable, read_logs
+    """`logs`: a table, or all that is known of the request that `--request-id` names."""
+    from anygate.observe.rows import listed
+    from anygate.observe.store import LogStoreUnavailable, read_records
 
-    if shell.arguments.limit < 1:
+    given = shell.arguments
+    if given.limit < 1:
         raise CommandError("--limit is a number above zero.")
     try:
-        rows = read_logs(shell.settings(), shell.arguments.request_id, shell.arguments.limit)
+        documents = read_records(shell.settings(), given.request_id, given.limit)
     except LogStoreUnavailable as error:
-        raise CommandError(f"The request log cannot be read: {error}") from None
-    for row in rows if not shell.arguments.json else ():
-        row["cost_usd"] = usd_text(row["cost_nanos"])
-    if shell.arguments.request_id and not rows:
-        raise CommandError(f"There is no request {shell.arguments.request_id} in the log.")
-    columns = ("time", "request_id", "user", "token", "model", "channel", "status", "cost_usd", "evidence")
-    shell.listing(rows, columns, "The log is empty.")
+        raise CommandError(f"The request log cannot be read: {' '.join(str(error).split())}") from None
+    if given.request_id and not documents:
+        raise CommandError(f"There is no request {given.request_id} in the log.")
+    if given.request_id and not given.json:
+        for line in aligned([(title, shown(text)) for title, text in tell(documents[0])]):
+            shell.say(line)
+        return
+    shell.listing(
+        [listed(document) if given.json else _row(document) for document in documents], _LOGGED, "The log is empty."
+    )
+
+
+_LOGGED = ("time", "request_id", "user", "token", "model", "channel", "status", "error", "attempts", "ms", "cost_usd")
+"""Columns of the table; `evidence`, usage and the bill are in the story of one request."""
+
+
+def _row(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **document,
+        "attempts": len(document["attempts"]),
+        "ms": round(document["latency_ms"]),
+        "cost_usd": usd_text(document["cost_nanos"]),
+    }
