@@ -36,6 +36,7 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], cwd: Path) -
     from anygate.admin.shell import CommandError, open_shell
     from anygate.settings import ConfigError
     from anygate.storage.crypto import SecretKeyError
+    from anygate.storage.engine import why_unusable
     from anygate.storage.migrate import SchemaError
 
     shell = open_shell(arguments, environ, cwd)
@@ -46,7 +47,8 @@ def _run(arguments: argparse.Namespace, environ: Mapping[str, str], cwd: Path) -
     except (ConfigError, AdminError, CommandError, SecretKeyError, SchemaError) as error:
         shell.note(str(error))
     except DBAPIError as error:
-        shell.note(f"The database cannot be used: {' '.join(str(error.orig).split())}")
+        message, remedy = why_unusable(shell.settings().storage.database, error)
+        shell.note(f"{message}. {remedy}".rstrip())
     except OSError as error:
         shell.note(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
     return FAILED

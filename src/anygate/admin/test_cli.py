@@ -207,10 +207,47 @@ def test_check_is_content_with_a_sound_installation(terminal: Terminal):
     (terminal.folder / "anygate-data" / "secret.key").unlink()
     assert terminal.type("check") == 1
     assert "Restore the key" in terminal.out
+    assert ".." not in terminal.out
+
+
+def test_a_place_that_cannot_hold_the_data_is_named_by_every_command(terminal: Terminal):
+    (terminal.folder / "taken").write_text("no folder")
+    for command in ("user list", "audit", "migrate", "serve --port 0"):
+        assert "taken: this cannot be the data directory" in terminal.fails(f"{command} --data taken")
+        assert "--data" in terminal.err
+    assert terminal.type("check --data taken/inside") == 1
+    assert "this cannot be the data directory" in terminal.out
+    assert "channel" not in terminal.err  # what cannot be read has no channels to count
+
+
+def test_a_database_that_cannot_be_used_is_named_with_its_remedy(terminal: Terminal):
+    (terminal.folder / "anygate-data").mkdir()
+    database = terminal.folder / "anygate-data" / "anygate.db"
+    database.write_bytes(b"this is no database at all" * 100)
+    said = f"the database {database} cannot be used: file is not a database. Restore a backup"
+    assert said in terminal.fails("user list")
+    assert terminal.type("check") == 1
+    assert said in terminal.out
+    database.unlink()
+    terminal.environ["ANYGATE_STORAGE__DATABASE"] = "postgresql://anygate:a-password@127.0.0.1:1/db"
+    assert "Start it" in terminal.fails("user list")
+    assert "a-password" not in terminal.err
+    assert "\n" not in terminal.fails("logs").rstrip()
+
+
+def test_check_refuses_a_token_of_nobody_as_serve_does(terminal: Terminal):
+    (terminal.folder / "anygate.toml").write_text('[[tokens]]\nuser = "bob"\nname = "ci"\nkey = "sk-ci"\n')
+    assert terminal.type("check") == 1
+    assert 'tokens[0].user: there is no user "bob"' in terminal.out
+    assert 'there is no user "bob"' in terminal.fails("user list")
+    (terminal.folder / "none.toml").touch()
+    terminal.ok("user create bob --config none.toml")
+    assert "No problem" in terminal.ok("check")
 
 
 def test_migrate_audit_logs_and_endpoints_answer(terminal: Terminal):
     assert "set up" in terminal.ok("migrate")
+    assert (terminal.folder / "anygate-data").stat().st_mode & 0o077 == 0
     assert "up to date" in terminal.ok("migrate")
     assert terminal.json("audit") == {
         **{"ok": True, "accounts": 0, "open_holds": 0},

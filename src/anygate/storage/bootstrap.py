@@ -1,8 +1,10 @@
 """From settings to a database that is ready: schema, encryption key, what the file declares."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from anygate.settings.problems import ConfigError, Problem
 from anygate.settings.values import Settings
 from anygate.storage.channels import rewrap
 from anygate.storage.crypto import Cipher, check_canary, has_canary, load_cipher, plant_canary
@@ -40,10 +42,10 @@ def open_storage(settings: Settings, *, migrate: bool = False, sync: SyncPolicy 
     Raises:
         anygate.storage.migrate.SchemaError: the schema is not one for this version.
         anygate.storage.crypto.SecretKeyError: the key is missing or does not fit.
-        ConfigError: the file contradicts what is in the database.
+        ConfigError: the file contradicts what is in the database, or the data directory cannot be made.
         sqlalchemy.exc.DBAPIError: the database cannot be reached.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_data_dir(settings.data_dir)
     database = Database(settings.storage.database, durable=settings.storage.durability == "power")
     try:
         done = prepare_schema(database, allow=migrate)
@@ -63,6 +65,23 @@ def open_storage(settings: Settings, *, migrate: bool = False, sync: SyncPolicy 
         database.dispose()
         raise
     return opened
+
+
+def make_data_dir(path: Path) -> None:
+    """The data directory, for the eyes of its owner only; what is there already stays as it is.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError([data_dir_problem(path, error.strerror or str(error))]) from None
+
+
+def data_dir_problem(path: Path, why: str) -> Problem:
+    """The data directory cannot be used."""
+    return Problem(str(path), "", f"this cannot be the data directory: {why}", "Name another with --data.")
 
 
 def _sync(opened: OpenStorage, settings: Settings, policy: SyncPolicy) -> None:

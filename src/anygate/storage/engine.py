@@ -14,6 +14,7 @@ from typing import Any, NewType
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 Reading = NewType("Reading", Connection)
 Writing = NewType("Writing", Reading)
@@ -65,6 +66,31 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def why_unusable(url: str, error: DBAPIError) -> tuple[str, str]:
+    """What is wrong with the database of a URL, without its password, and what to do."""
+    named = make_url(url)
+    said = " ".join(str(error.orig).partition("Is the server running")[0].split()).rstrip(".")
+    if not url.startswith("sqlite:"):
+        place = named.set(drivername="postgresql").render_as_string(hide_password=True)
+        return f"the database {place} cannot be used: {said}", "Start it, or correct storage.database."
+    remedy = next((remedy for code, remedy in _REMEDIES.items() if _sqlite_code(error).startswith(code)), "")
+    return f"the database {named.database} cannot be used: {said}", remedy
+
+
+_WRITABLE = "This user must be able to write it and its folder; --data or storage.database names another."
+_WHOLE = "Restore a backup, or name another with --data or storage.database."
+_REMEDIES = {
+    "SQLITE_CANTOPEN": _WRITABLE,
+    "SQLITE_READONLY": _WRITABLE,
+    "SQLITE_NOTADB": _WHOLE,
+    "SQLITE_CORRUPT": _WHOLE,
+}
+
+
+def _sqlite_code(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", ""))
 
 
 def _with_driver(url: str) -> str:

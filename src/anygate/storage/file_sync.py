@@ -3,7 +3,7 @@
 Rows made by hand are left alone, unless the file names them: then they are the file's. Switches set by hand stay.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -140,7 +140,8 @@ def _grant_once(change: Change, user: User, declared: DeclaredUser, report: Sync
 
 def _sync_tokens(change: Change, settings: Settings, report: SyncReport) -> None:
     user_ids = {user.name: user.id for user in list_users(change.connection)}
-    _refuse_strangers(settings, user_ids)
+    if problems := strangers(settings, user_ids):
+        raise ConfigError(problems)
     declared = {(user_ids[token.user], token.name): token for token in settings.tokens}
     hashes = {identity: hash_key(token.key) for identity, token in declared.items()}
     for held in list_tokens(change.connection, removed=True):
@@ -183,16 +184,15 @@ def _sync_token(change: Change, user_id: int, declared: DeclaredToken, key_hash:
         report.changes.append(f"{title} has {'a new quota' if declared.quota is not None else 'no quota any more'}")
 
 
-def _refuse_strangers(settings: Settings, user_ids: Mapping[str, int]) -> None:
-    problems = [
+def strangers(settings: Settings, users: Container[str]) -> list[Problem]:
+    """Tokens of the file whose user is none of `users`."""
+    return [
         Problem(
             settings.where, f"tokens[{at}].user", f'there is no user "{token.user}"', "Add [[users]] with this name."
         )
         for at, token in enumerate(settings.tokens)
-        if token.user not in user_ids
+        if token.user not in users
     ]
-    if problems:
-        raise ConfigError(problems)
 
 
 def _refuse_foreign_keys(change: Change, settings: Settings, user_ids: Mapping[str, int]) -> None:

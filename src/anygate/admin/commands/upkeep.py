@@ -47,10 +47,13 @@ def check(shell: Shell) -> int:
 
 def migrate(shell: Shell) -> None:
     """`migrate`."""
+    from anygate.storage.bootstrap import make_data_dir
     from anygate.storage.engine import Database
     from anygate.storage.migrate import prepare_schema
 
-    database = Database(shell.settings().storage.database)
+    settings = shell.settings()
+    make_data_dir(settings.data_dir)
+    database = Database(settings.storage.database)
     try:
         with shell.err.status("Migrating the database ..."):
             done = prepare_schema(database, allow=True)
