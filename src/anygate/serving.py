@@ -25,7 +25,7 @@ from anygate.edge.listening import listen
 from anygate.edge.protocol import RelayProtocol
 from anygate.observe.logging import configure_logging
 from anygate.observe.node_tallies import clean_tallies
-from anygate.settings.problems import ConfigError, Problem
+from anygate.settings.problems import ConfigError, Problem, listening_problem
 from anygate.settings.values import Settings
 from anygate.storage.bootstrap import open_storage
 from anygate.storage.crypto import SecretKeyError
@@ -158,11 +158,7 @@ def _listen(settings: Settings) -> list[socket.socket]:
     try:
         return listen(server.host, server.port)
     except OSError as error:
-        remedy = "Choose another with --port, or stop what listens there."
-        problem = Problem(
-            settings.where, "server.port", f"cannot listen on {server.host}:{server.port}: {error.strerror}", remedy
-        )
-        raise ConfigError([problem]) from None
+        raise ConfigError([listening_problem(server.host, server.port, error)]) from None
 
 
 def _origin(settings: Settings, listener: socket.socket) -> str:

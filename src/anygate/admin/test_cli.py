@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -210,9 +211,24 @@ def test_check_is_content_with_a_sound_installation(terminal: Terminal):
     assert ".." not in terminal.out
 
 
+@pytest.mark.parametrize("command", ["serve", "sandbox"])
+def test_an_address_that_cannot_be_listened_on_is_named_with_its_remedy(tmp_path: Path, command: str):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = run_process(tmp_path, command, "--port", port)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"127.0.0.1:{port}: cannot listen here: Address already in use. "
+        "Choose another with --port, or stop what listens there.\n"
+    )
+    elsewhere = run_process(tmp_path, command, "--host", "192.0.2.7", "--port", "0")
+    assert "Give --host an address of this machine" in elsewhere.stderr
+    assert "from 0 to 65535" in run_process(tmp_path, command, "--port", "99999").stderr
+
+
 def test_a_place_that_cannot_hold_the_data_is_named_by_every_command(terminal: Terminal):
     (terminal.folder / "taken").write_text("no folder")
-    for command in ("user list", "audit", "migrate", "serve --port 0"):
+    for command in ("user list", "audit", "migrate"):
         assert "taken: this cannot be the data directory" in terminal.fails(f"{command} --data taken")
         assert "--data" in terminal.err
     assert terminal.type("check --data taken/inside") == 1
@@ -276,13 +292,14 @@ def test_logs_lists_requests_and_tells_all_of_one(terminal: Terminal):
 
 
 def test_the_module_runs_as_a_process(tmp_path: Path):
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "anygate", *words]
-        environ = {**os.environ, "PYTHONPATH": str(Path(anygate.__file__).parents[1])}
-        return subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
-
-    assert run("--version").stdout.startswith("anygate ")
-    assert run("user", "create", "alice").returncode == 0
-    missing = run("user", "disable", "bob")
+    assert run_process(tmp_path, "--version").stdout.startswith("anygate ")
+    assert run_process(tmp_path, "user", "create", "alice").returncode == 0
+    missing = run_process(tmp_path, "user", "disable", "bob")
     assert (missing.returncode, missing.stdout) == (1, "")
-    assert run("nonsense").returncode == 2
+    assert run_process(tmp_path, "nonsense").returncode == 2
+
+
+def run_process(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "anygate", *words]
+    environ = {**os.environ, "PYTHONPATH": str(Path(anygate.__file__).parents[1])}
+    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)  # noqa: S603

@@ -1,5 +1,8 @@
 """What is wrong with a configuration, said so that it can be repaired."""
 
+import errno
+import os
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,6 +39,19 @@ class ConfigError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+def listening_problem(host: str, port: int, error: OSError) -> Problem:
+    """An address cannot be listened on."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        remedy = "Give --host an address of this machine; 0.0.0.0 is all of them."
+    elif error.errno == errno.EACCES:
+        remedy = "Choose a port above 1023 with --port."
+    else:
+        remedy = "Choose another with --port, or stop what listens there."
+    # asyncio wraps the words of the system in its own.
+    said = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return Problem(f"{host}:{port}", "", f"cannot listen here: {said}", remedy)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

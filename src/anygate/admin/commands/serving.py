@@ -5,6 +5,7 @@ from importlib.resources import files
 from anygate.admin.shell import CommandError, Shell
 from anygate.settings import Settings
 from anygate.settings.load import DEFAULT_FILE
+from anygate.settings.problems import listening_problem
 
 
 def serve(shell: Shell) -> None:
@@ -38,7 +39,13 @@ def sandbox(shell: Shell) -> None:
     """`sandbox`: runs until it is told to stop."""
     from anygate.sandbox.run import run_sandbox
 
-    run_sandbox(shell.arguments.host, shell.arguments.port)
+    host, port = shell.arguments.host, shell.arguments.port
+    if not 0 <= port <= 65535:
+        raise CommandError("--port takes a number from 0 to 65535.")
+    try:
+        run_sandbox(host, port)
+    except OSError as error:
+        raise CommandError(str(listening_problem(host, port, error))) from None
 
 
 def endpoints(shell: Shell) -> None:
