@@ -18,7 +18,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from anygate.admin.demo import Demo, prepare_demo
+from anygate.admin.demo import demo_file, end_demo, prepare_demo
 from anygate.admin.first_steps import first_steps
 from anygate.app import Application, Ports
 from anygate.edge.listening import listen
@@ -70,12 +70,14 @@ def serve(
             for line in opened.warnings:
                 console.print(f"warning: {line}")
             prepared = prepare_demo(settings, opened, sandbox_url, origin) if demo else None
+            if not demo and end_demo(opened):
+                console.print("the channels of the demonstration are removed; `serve --demo` makes them again")
             with opened.database.reading() as connection:
                 steps = first_steps(connection, settings, Path.cwd())
         finally:
             opened.close()
         clean_tallies(settings.data_dir / "run" / "metrics")
-        _greet(console, origin, prepared, steps)
+        _greet(console, origin, prepared.greeting(_nearby(demo_file(settings))) if prepared else "", steps)
         _run(settings, listeners, ports, reload)
 
 
@@ -190,10 +192,15 @@ def _end(process: subprocess.Popen[Any]) -> None:
     process.wait(10)
 
 
-def _greet(console: Console, origin: str, demo: Demo | None, steps: list[str]) -> None:
+def _nearby(path: Path) -> Path:
+    """A path as one types it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _greet(console: Console, origin: str, greeting: str, steps: list[str]) -> None:
     console.print(f"Anygate serves {origin}")
-    if demo is not None:
-        console.print(demo.greeting())
+    if greeting:
+        console.print(greeting)
     elif steps:
         console.print("There is no channel yet. Type next:")
         for step in steps:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from anygate.admin.channels import create_channel, replace_channel
+from anygate.admin.channels import create_channel, delete_channel, list_channels, replace_channel
 from anygate.admin.errors import NameTaken, UnknownName
 from anygate.admin.tokens import create_token, delete_token, list_tokens
 from anygate.admin.users import create_user, renew_access_token
@@ -26,6 +26,7 @@ from anygate.storage.revision import changing
 
 _USER = "demo"
 _TOKEN = "demo"  # noqa: S105 - a name
+_TAG = "demo"
 _BALANCE = nanos_from_usd("100")
 _MODEL = "gpt-4o-mini"
 _FIRST = "openai"
@@ -42,13 +43,14 @@ class Demo(msgspec.Struct):
     console_user: str
     console_password: str
 
-    def greeting(self) -> str:
-        """A curl and a Python call to paste."""
+    def greeting(self, file: Path) -> str:
+        """A curl and a Python call to paste; `file` is where the demonstration was written."""
         return (
-            f"A demonstration: every upstream is simulated, no account is needed. The key is in demo.json.\n\n"
+            f"A demonstration: every upstream is simulated, no account is needed. The key is also in {file}.\n\n"
             f"curl {self.base_url}/v1/chat/completions -H 'Authorization: Bearer {self.api_key}' \\\n"
             f"  -H 'Content-Type: application/json' \\\n"
             f'  -d \'{{"model": "{_MODEL}", "messages": [{{"role": "user", "content": "Hello"}}]}}\'\n\n'
+            f"# pip install openai\n"
             f"from openai import OpenAI\n"
             f'client = OpenAI(base_url="{self.base_url}/v1", api_key="{self.api_key}")\n'
             f'answer = client.chat.completions.create(model="{_MODEL}", messages=[{{"role": "user", "content": "Hello"}}])\n'
@@ -77,12 +79,36 @@ def prepare_demo(settings: Settings, opened: OpenStorage, sandbox_url: str, orig
     with changing(database) as change:
         for model, price in _PRICES.items():
             store_price(change, model, price, "database")
-    file = settings.data_dir / "demo.json"
+    file = demo_file(settings)
     demo = _former(file, opened) or _new(opened)
     demo.base_url = origin
     demo.console_url = f"{origin}/console"
     _write(file, demo)
     return demo
+
+
+def demo_file(settings: Settings) -> Path:
+    """Where the demonstration is written."""
+    return settings.data_dir / "demo.json"
+
+
+def end_demo(opened: OpenStorage) -> bool:
+    """Remove the channels of a former demonstration: their upstreams do not run, and they would stand in the way of
+    real ones. User and token stay, so that the next demonstration has the same key.
+
+    Returns:
+        Were there any?
+    """
+    left = [
+        channel.name
+        for channel, _ in list_channels(opened.database)
+        if channel.source == "database"
+        and channel.name == f"demo-{channel.provider}"
+        and channel.document.get("tags") == [_TAG]
+    ]
+    for name in left:
+        delete_channel(opened.database, name)
+    return bool(left)
 
 
 _PRICES: dict[str, Price] = {
@@ -108,7 +134,7 @@ def demo_channel(provider: Provider, sandbox_url: str) -> Channel:
         options={name: "demo" for name in provider.options if name in ("project", "region")},
         models=models,
         priority=1 if provider.slug == _FIRST else 0,
-        tags=("demo",),
+        tags=(_TAG,),
         allow_private_network=True,
     )
 
