@@ -166,7 +166,7 @@ def _add_tokens(commands: Commands) -> None:
     create.add_argument("--expires", metavar="TIME", help='RFC 3339, such as "2027-01-31T23:59:59Z"')
     create.add_argument("--allow-ips", metavar="A,B", help="addresses or blocks; default: everywhere")
     for limit in ("rpm", "tpm", "concurrency"):
-        create.add_argument(f"--{limit}", type=int, default=0, metavar="N", help="0 (default): no limit")
+        create.add_argument(f"--{limit}", metavar="N", help="0 (default): no limit")
     create.add_argument("--usd-per-day", metavar="USD", help="per UTC day; default: no limit")
     listed = _add(family, "list", "tokens.list_tokens", "list the tokens, without their keys", json=True)
     listed.add_argument("--user", metavar="USER", help="only this user's")

@@ -64,7 +64,7 @@ class InvalidInput(AdminError):
     @classmethod
     def of(cls, field: str, message: str, remedy: str = "") -> "InvalidInput":
         """One field."""
-        return cls([Problem("input", field, message, remedy)])
+        return cls([Problem("", field, message, remedy)])
 
 
 LONGEST_NAME = 100

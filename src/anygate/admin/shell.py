@@ -138,6 +138,11 @@ def _shortened(items: Sequence[str]) -> str:
     return ", ".join(items[:kept]) + (f" and {len(items) - kept} more" if kept < len(items) else "")
 
 
+def flag(name: str) -> str:
+    """The flag of a setting: `max_concurrency` -> `--max-concurrency`."""
+    return f"--{name.replace('_', '-')}"
+
+
 def read_usd(text: str) -> Nanos:
     """An amount that was typed.
 

@@ -97,11 +97,15 @@ def test_the_database_can_be_postgresql(terminal: Terminal, postgres_url: str):
         ("user grant alice ten", "10.00"),
         ("user create bob --role king", "user or admin"),
         ("token create alice ci --expires tomorrow", "RFC 3339"),
+        ("token create alice x --rpm -5", "--rpm: -5 is out of range. Use 0 or more."),
+        ("token create alice x --usd-per-day ten", "--usd-per-day: a decimal number is wanted here"),
+        ("channel create x --provider openai --key k --max-concurrency -1", "--max-concurrency: -1 is out of range"),
+        ("user create bob --balance-usd -1", "usd: an amount above zero is wanted"),
         ("token disable c1", 'Did you mean "ci"?'),
         ("token create nobody x", "There is no user"),
         ("channel test nope", "There is no channel"),
         ("channel create x --provider opnai --key k", 'Did you mean "openai"?'),
-        ("channel create x --provider openai --key env:NOPE", "NOPE is missing"),
+        ("channel create x --provider openai --key env:NOPE", "NOPE is missing or empty. Set it"),
         ("channel create x --provider openai --key k --option a", "NAME=VALUE"),
         ("group disable vip", "There is no group"),
         ("group set vip much", "0.8"),
@@ -156,6 +160,13 @@ def test_init_writes_a_commented_file_and_never_over_one(terminal: Terminal):
     terminal.ok("init other.toml")
     terminal.ok("init --config third.toml")
     assert (terminal.folder / "other.toml").read_text() == (terminal.folder / "third.toml").read_text() == text
+
+
+def test_the_limits_of_a_token_are_taken(terminal: Terminal):
+    terminal.ok("user create alice")
+    terminal.ok("token create alice ci --rpm 60 --tpm 100000 --concurrency 4 --usd-per-day 2.5")
+    [token] = terminal.json("token list")
+    assert token["limits"] == {"rpm": 60, "tpm": 100_000, "concurrency": 4, "nanos_per_day": 2_500_000_000}
 
 
 def test_every_problem_of_the_file_is_shown(terminal: Terminal):

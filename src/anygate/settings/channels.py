@@ -59,8 +59,13 @@ def read_secret(table: Table, name: str, resolve: SecretSource) -> Secret | None
     try:
         return _sendable(resolve(text))
     except ValueError as error:
-        table.note(name, str(error), 'Give the secret itself, "env:NAME" or "file:PATH".')
+        table.note(name, str(error), _remedy(text))
         return None
+
+
+def _remedy(text: str) -> str:
+    start = "Set it where this is run, or give" if text.startswith("env:") else "Give"
+    return f'{start} the secret itself, "env:NAME" or "file:PATH".'
 
 
 def _sendable(secret: Secret) -> Secret:
@@ -172,7 +177,7 @@ def _read_credentials(table: Table, provider: Provider, resolve: SecretSource) -
         try:
             found.append({"key": _sendable(resolve(text))})
         except ValueError as error:
-            table.note("keys", str(error), 'Give each secret itself, as "env:NAME" or as "file:PATH".')
+            table.note("keys", str(error), _remedy(text))
     for values in found:
         try:
             check_credential(provider, values)

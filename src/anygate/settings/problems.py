@@ -13,7 +13,7 @@ class Problem:
     """One fault.
 
     Attributes:
-        where: the file, the environment variable or the flag that holds it.
+        where: the file, the environment variable or the flag that holds it; empty when it was asked for directly.
         key: dotted path with indexes, `channels[0].provider`; empty when the whole of `where` is at fault.
         message: what is wrong.
         remedy: what to do.
@@ -25,7 +25,9 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        place = f"{self.where}: {self.key}" if self.key else self.where
+        last = self.key.rpartition(".")[2]
+        told = not self.key or self.where == f"--{last.replace('_', '-')}"  # a flag says which key it sets
+        place = self.where if told else f"{self.where}: {self.key}" if self.where else self.key
         return f"{place}: {self.message}. {self.remedy}".rstrip()
 
     def as_dict(self) -> dict[str, str]:

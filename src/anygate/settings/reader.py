@@ -113,7 +113,9 @@ class Table:
             self._wrong(name, "a whole number", value)
             return default
         if not least <= value <= most:
-            self.note(name, f"{value} is out of range", f"Use a number from {least} to {most}.")
+            open_ended = value < least and most >= 2**31  # where the limit is only that of the storage
+            remedy = f"Use {least} or more." if open_ended else f"Use a number from {least} to {most}."
+            self.note(name, f"{value} is out of range", remedy)
             return default
         return value
 

@@ -83,7 +83,7 @@ class Input(Table):
     """A call's values, read as the configuration file's are: both doors refuse the same with the same words."""
 
     def __init__(self, call: Call) -> None:
-        super().__init__(call.values, "input", [])
+        super().__init__(call.values, "", [])
 
     def missing(self, name: str, remedy: str) -> None:
         """Note that a key is missing, unless it was wrong."""

@@ -53,7 +53,7 @@ def _audit(to: Administration, call: Call) -> Any:
 
 def _query(call: Call) -> Input:
     # A query is text: `Given` tells the reader to take "10" as a number.
-    texts = {name: Given(str(value), f"query: {name}") for name, value in call.values.items()}
+    texts = {name: Given(str(value), "query") for name, value in call.values.items()}
     return Input(Call(call.path, texts))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from anygate.admin import channels
-from anygate.admin.shell import CommandError, Shell, read_names
+from anygate.admin.shell import CommandError, Shell, flag, read_names
 from anygate.providers.registry import all_providers
 from anygate.settings.channels import secret_source
 from anygate.settings.reader import Given
@@ -27,7 +27,7 @@ def create_channel(shell: Shell) -> None:
     }
     for name in ("priority", "weight", "max_concurrency"):
         text = getattr(given, name)
-        document[name] = None if text is None else Given(text, f"--{name.replace('_', '-')}")
+        document[name] = None if text is None else Given(text, flag(name))
     resolve = secret_source(shell.environ, shell.cwd)
     channel = channels.parse_channel(document, all_providers(), resolve, allow_private_network=not given.public_only)
     with shell.storage() as storage:

@@ -2,22 +2,24 @@
 
 from anygate.admin import tokens
 from anygate.admin.errors import InvalidInput
-from anygate.admin.shell import Shell, read_names, read_usd
-from anygate.canonical.money import Nanos, usd_text
-from anygate.canonical.token import Limits
+from anygate.admin.shell import Shell, flag, read_names, read_usd
+from anygate.canonical.money import usd_text
+from anygate.settings.declared import read_token_limits
 from anygate.settings.problems import Problem
-from anygate.settings.reader import Table
+from anygate.settings.reader import Given, Table
 
 
 def create_token(shell: Shell) -> None:
     """`token create USER NAME`: the key alone on standard output, this once."""
     given = shell.arguments
     problems: list[Problem] = []
-    reader = Table({"expires": given.expires, "allow_ips": list(read_names(given.allow_ips))}, "token", problems)
-    expires_ms, allow_ips = reader.moment_ms("expires"), reader.networks("allow_ips")
+    typed = {name: getattr(given, name) for name in ("rpm", "tpm", "concurrency", "usd_per_day")}
+    limited = {name: Given(text, flag(name)) for name, text in typed.items() if text is not None}
+    document = {"expires": given.expires, "allow_ips": list(read_names(given.allow_ips)), "limits": limited}
+    reader = Table(document, "token", problems)
+    expires_ms, allow_ips, limits = reader.moment_ms("expires"), reader.networks("allow_ips"), read_token_limits(reader)
     if problems:
         raise InvalidInput(problems)
-    day = Nanos(0) if given.usd_per_day is None else read_usd(given.usd_per_day)
     with shell.storage() as storage:
         created = tokens.create_token(
             storage.database,
@@ -28,7 +30,7 @@ def create_token(shell: Shell) -> None:
             group=given.group,
             expires_ms=expires_ms,
             allow_ips=allow_ips,
-            limits=Limits(given.rpm, given.tpm, given.concurrency, day),
+            limits=limits,
         )
     if given.json:
         shell.json({**tokens.token_row(created.token), "key": created.key.reveal()})
