@@ -138,6 +138,11 @@ def _shortened(items: Sequence[str]) -> str:
     return ", ".join(items[:kept]) + (f" and {len(items) - kept} more" if kept < len(items) else "")
 
 
+def counted(number: int, kind: str) -> str:
+    """`1 account`, `2 accounts`."""
+    return f"{number} {kind}{'' if number == 1 else 's'}"
+
+
 def flag(name: str) -> str:
     """The flag of a setting: `max_concurrency` -> `--max-concurrency`."""
     return f"--{name.replace('_', '-')}"

@@ -75,6 +75,8 @@ def test_a_newcomer_makes_a_user_a_token_and_a_channel(terminal: Terminal):
     )
     [channel] = terminal.json("channel list")
     assert (channel["provider"], channel["models"], channel["allow_private_network"]) == ("openai", ["gpt-4o"], True)
+    terminal.ok("channel create other --provider openai --key sk-up")
+    assert terminal.ok("channel list").splitlines()[-1].count("the provider's") == 2
     for listing in ("user list", "token list", "channel list", "group list"):
         assert key not in terminal.ok(listing)
         assert "sk-up" not in terminal.out
@@ -111,6 +113,7 @@ def test_the_database_can_be_postgresql(terminal: Terminal, postgres_url: str):
         ("group set vip much", "0.8"),
         ("logs --request-id nope", "There is no request"),
         ("--config gone.toml user list", "anygate init"),
+        ("--config . user list", "this is no file"),
     ],
 )
 def test_what_cannot_be_done_says_why_and_exits_1(terminal: Terminal, command: str, said: str):
@@ -157,7 +160,8 @@ def test_init_writes_a_commented_file_and_never_over_one(terminal: Terminal):
     (terminal.folder / "anygate.toml").write_text("# mine\n")
     assert "stays as it is" in terminal.fails("init")
     assert (terminal.folder / "anygate.toml").read_text() == "# mine\n"
-    terminal.ok("init other.toml")
+    assert "anygate check --config other.toml" in terminal.ok("init other.toml")
+    assert "init FILE" in terminal.fails("init nowhere/other.toml")
     terminal.ok("init --config third.toml")
     assert (terminal.folder / "other.toml").read_text() == (terminal.folder / "third.toml").read_text() == text
 

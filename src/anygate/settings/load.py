@@ -107,7 +107,8 @@ def _config_file(
         return path
     if named:
         remedy = "Name a file that is there; `anygate init` writes one to begin with."
-        problems.append(Problem(str(path), "", "there is no such file", remedy))
+        message = "this is no file" if path.exists() else "there is no such file"
+        problems.append(Problem(str(path), "", message, remedy))
     return None
 
 

@@ -42,6 +42,8 @@ def list_channels(shell: Shell) -> None:
     """`channel list`."""
     with shell.storage() as storage:
         rows = [channels.channel_row(channel, keys) for channel, keys in channels.list_channels(storage.database)]
+    for row in rows if not shell.arguments.json else ():
+        row |= {name: row[name] or "the provider's" for name in ("base_url", "models")}
     columns = (
         "id",
         "name",

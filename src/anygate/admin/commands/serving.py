@@ -1,5 +1,6 @@
 """`anygate serve`, `init`, `sandbox` and `endpoints`."""
 
+import shlex
 from importlib.resources import files
 
 from anygate.admin.shell import CommandError, Shell
@@ -31,8 +32,11 @@ def init(shell: Shell) -> None:
     except FileExistsError:
         raise CommandError(f"{path} is there already and stays as it is.") from None
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.") from None
-    shell.say(f"{path} is written. Uncomment what you need, then: anygate check, anygate serve")
+        raise CommandError(
+            f"{path} cannot be written: {error.strerror}. Name another file: anygate init FILE"
+        ) from None
+    place = "" if path == shell.cwd / DEFAULT_FILE else f" --config {shlex.quote(named)}"
+    shell.say(f"{path} is written. Uncomment what you need, then: anygate check{place}, anygate serve{place}")
 
 
 def sandbox(shell: Shell) -> None:

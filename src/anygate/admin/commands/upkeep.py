@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from anygate.admin.shell import CommandError, Shell, aligned, shown
+from anygate.admin.shell import CommandError, Shell, aligned, counted, shown
 from anygate.admin.story import tell
 from anygate.canonical.money import usd_text
 from anygate.settings import ConfigError
@@ -78,8 +78,13 @@ def audit(shell: Shell) -> int:
         shell.say(
             f"lost: request {lost['request_id']} of {lost['user']}: {usd_text(int(lost['nanos']))} USD given back"
         )
-    said = "The ledger balances" if report.ok else f"The ledger does not balance, {len(report.problems)} problems"
-    shell.say(f"{said}: {report.accounts} accounts, {report.open_holds} open holds, {len(report.late)} late settles.")
+    said = (
+        "The ledger balances"
+        if report.ok
+        else f"The ledger does not balance, {counted(len(report.problems), 'problem')}"
+    )
+    counts = (report.accounts, "account"), (report.open_holds, "open hold"), (len(report.late), "late settle")
+    shell.say(f"{said}: {', '.join(counted(number, kind) for number, kind in counts)}.")
     return 0 if report.ok else 1
 
 
