@@ -11,7 +11,7 @@ READY = .venv/ready
 COMPILE = uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--custom-compile-command "make requirements"
 
-.PHONY: help venv check check-format check-lint check-types check-imports test fix bench agents chaos soak demo prices matrix requirements wheel
+.PHONY: help venv check check-format check-lint check-types check-imports test fix bench agents instructions chaos soak demo prices matrix requirements wheel
 
 help:
 	@echo "make test          install what the tests need into .venv, and run them"

@@ -9,8 +9,10 @@ import anygate.admin.api.call
 import anygate.admin.errors
 import anygate.canonical.errors
 import anygate.control.envelope
+from anygate.admin.api.operations import OPERATIONS
 from anygate.admin.errors import AdminError
 from anygate.canonical.errors import GatewayError
+from anygate.observe.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 MODULES = (anygate.canonical.errors, anygate.control.envelope, anygate.admin.errors, anygate.admin.api.call)
@@ -46,6 +48,18 @@ def test_each_setting_of_the_template_is_in_the_reference():
     names |= {name for line in template.splitlines() if "timeouts =" in line for name in INNER.findall(line)}
     assert len(names) > 50
     assert [name for name in sorted(names) if f"`{name}`" not in reference] == []
+
+
+def test_each_operation_of_the_json_api_is_documented():
+    text = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    documented = re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`]*)`", text.partition("| Request |")[2])
+    assert sorted(documented) == sorted(f"{operation.method} {operation.path}" for operation in OPERATIONS)
+
+
+def test_each_metric_that_is_named_exists():
+    named = set(re.findall(r"`(anygate_[a-z_]+)`", (ROOT / "docs/operating.md").read_text(encoding="utf-8")))
+    assert named
+    assert {name.removesuffix("_total") for name in named} <= METRICS.keys()
 
 
 def test_links_between_the_documents_lead_somewhere():
