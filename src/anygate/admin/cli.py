@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 it could not, 2 the command was mistyped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a name that the terminal cannot show is shown as \u5f20
+            stream.reconfigure(errors="backslashreplace")
+    if any("\udc80" <= char <= "\udcff" for word in argv or sys.argv for char in word):  # bytes that are no text here
+        sys.stderr.write("The command is not text in this locale. Type it in a UTF-8 one, such as LC_ALL=C.UTF-8.\n")
+        return MISUSED
     try:
         arguments = build_parser().parse_args(argv)
     except SystemExit as stop:  # argparse has said why

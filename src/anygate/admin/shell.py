@@ -71,7 +71,8 @@ class Shell:
 
     def json(self, value: object) -> None:
         """The result as JSON."""
-        self.out.file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        plain = not self.out.encoding.startswith("utf")
+        self.out.file.write(json.dumps(value, indent=2, ensure_ascii=plain) + "\n")
 
     def listing(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], nothing: str) -> None:
         """Rows as JSON where `--json` is given, else a table of `columns`; `nothing` is said when there are none.

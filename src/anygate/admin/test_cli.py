@@ -314,7 +314,17 @@ def test_the_module_runs_as_a_process(tmp_path: Path):
     assert run_process(tmp_path, "nonsense").returncode == 2
 
 
-def run_process(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+def test_names_beyond_the_terminal_are_escaped(tmp_path: Path):
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert run_process(tmp_path, "user", "create", "张伟😀").returncode == 0
+    assert "\\u5f20\\u4f1f" in run_process(tmp_path, "user", "list", **ascii_only).stdout
+    [user] = json.loads(run_process(tmp_path, "user", "list", "--json", **ascii_only).stdout)
+    assert user["name"] == "张伟😀"
+    unreadable = run_process(tmp_path, "user", "disable", "张三", **ascii_only)
+    assert (unreadable.returncode, "UTF-8" in unreadable.stderr, len(unreadable.stderr.splitlines())) == (2, True, 1)
+
+
+def run_process(folder: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "anygate", *words]
-    environ = {**os.environ, "PYTHONPATH": str(Path(anygate.__file__).parents[1])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(anygate.__file__).parents[1]), **environment}
     return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
