@@ -130,7 +130,7 @@ class Overloaded(GatewayError):
 
 
 class UpstreamError(GatewayError):
-    """The upstream failed in a way of its own; another channel may still serve."""
+    """The upstream failed in a way of its own. Repeat the request later."""
 
     status, code, failover = 502, "upstream_error", True
 
