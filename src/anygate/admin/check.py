@@ -157,8 +157,8 @@ async def check_channels(
             for probe in probes:
                 if not probe.ok:
                     said = f"the upstream says {probe.status}: {probe.message}" if probe.status else probe.message
-                    message = f'"{channel.name}", key {probe.key}, model "{probe.model}": {said.rstrip(": .")}'
-                    remedy = "Correct its base_url, key or models; `anygate channel test` asks again."
+                    message = f'key {probe.key}, model "{probe.model}": {said.rstrip(": .")}'
+                    remedy = f"Correct its base_url, key or models; `anygate channel test {channel.name}` asks again."
                     report.problems.append(Problem(where, key, message, remedy))
     finally:
         upstream.close()

@@ -70,10 +70,12 @@ async def probe_channel(
     provider = providers[channel.provider]
     wanted = model or probe_model(channel, provider)
     if wanted is None:
-        raise ValueError("the channel names no model without a wildcard: `anygate channel test` takes one with --model")
+        raise ValueError(
+            f"it names no model without a wildcard; try `anygate channel test {channel.name} --model MODEL`"
+        )
     lines = Directory(Snapshot(0, (channel,)), providers).service(wanted, OPERATION, (*channel.groups, "default")[0])
     if lines is None:
-        raise ValueError(f'the channel does not serve the operation {OPERATION} for the model "{wanted}"')
+        raise ValueError(f'it does not serve the operation {OPERATION} for the model "{wanted}"')
     line = lines.lines[0]
     signer = Signer(GoogleTokens(partial(post_form, upstream), time), time)
     return [
