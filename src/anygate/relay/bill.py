@@ -238,19 +238,25 @@ class Bill:
 
 def _refusal(outcome: Refused, hold: Hold) -> InsufficientQuota | RateLimited:
     if outcome.reason == "rpm":
-        return RateLimited("This key is over its requests per minute", retry_after=outcome.retry_after)
+        return _limited("is over its requests per minute", outcome)
     if outcome.reason == "tpm":
-        return RateLimited("This key is over its tokens per minute", retry_after=outcome.retry_after)
+        return _limited("is over its tokens per minute", outcome)
     if outcome.reason == "concurrency":
-        return RateLimited("This key has as many requests running as it may", retry_after=outcome.retry_after or 1)
+        return _limited("has as many requests running as it may", outcome)
     if outcome.reason == "daily_budget":
         return InsufficientQuota(
             "This key has spent its budget of the day; it begins anew at 00:00 UTC", retry_after=outcome.retry_after
         )
+    where = "in the balance" if len(hold.purses) == 1 else "in the balance or the key's own quota"
     return InsufficientQuota(
         f"The request may cost up to {usd_text(hold.ceiling)} USD and needs at least {usd_text(hold.minimum)} USD, but "
-        f"{usd_text(outcome.free)} USD is free. Top up, lower the output limit or shorten the input"
+        f"{usd_text(outcome.free)} USD is free {where}. Top up, lower the output limit or shorten the input"
     )
+
+
+def _limited(how: str, outcome: Refused) -> RateLimited:
+    seconds = outcome.retry_after or 1
+    return RateLimited(f"This key {how}. Try again in {seconds} s, or have its limit raised", retry_after=seconds)
 
 
 _day_cache: tuple[int, str] = (-1, "")

@@ -41,6 +41,8 @@ FREE = compile_price(Price(rates={}, free=True))
 FREE_OPERATIONS = frozenset({"count_tokens"})
 """What no provider charges for, whatever the model's price."""
 
+_WHAT_IT_MAY = "GET /v1/models lists what this key may use"
+
 
 def serve_chat(gateway: Gateway, exchange: RelayExchange, record: Record) -> Awaitable[None] | None:
     """Serve one chat request: who asks, what, may they, can they pay. `relay.attempts` goes on once the money is held.
@@ -176,7 +178,7 @@ async def find_token(gateway: Gateway, key_hash: bytes) -> Token:
 
 def _checked(token: object) -> Token:
     if not isinstance(token, Token):
-        raise InvalidApiKey("The API key is unknown")
+        raise InvalidApiKey("The API key is unknown. Is it a key of this gateway, and copied whole?")
     return token
 
 
@@ -189,11 +191,13 @@ def check_token(token: Token, record: Record) -> None:
     record.user_id, record.user = token.user_id, token.user
     record.token_id, record.token, record.group = token.id, token.name, token.group
     if not token.enabled:
-        raise InvalidApiKey("The API key is disabled")
+        raise InvalidApiKey("The API key is disabled. Use another, or have it enabled")
     if token.expires_ms is not None and token.expires_ms <= record.started_ms:
-        raise InvalidApiKey("The API key has expired")
+        raise InvalidApiKey("The API key has expired. Ask for a new one")
     if token.allow_ips and not inside(parse_address(record.client_ip), token.allow_ips):
-        raise InvalidApiKey("The API key may not be used from this address")
+        raise InvalidApiKey(
+            f"The API key may not be used from {record.client_ip}. Have the address allowed, or use another key"
+        )
 
 
 async def check_purse(gateway: Gateway, token: Token) -> None:
@@ -203,7 +207,7 @@ async def check_purse(gateway: Gateway, token: Token) -> None:
         InsufficientQuota: a purse is empty.
     """
     if min(await gateway.balances(token.purses)) <= 0:
-        raise InsufficientQuota("The balance behind this key is used up")
+        raise InsufficientQuota("The balance behind this key, or its own quota, is used up. Top it up to go on")
 
 
 # What is asked, and may they?
@@ -232,7 +236,7 @@ def read_request(exchange: RelayExchange, record: Record, codec: ChatCodec) -> C
 def check_model(token: Token, model: str) -> None:
     """Raises ModelNotAllowed if the token's list does not name the model."""
     if token.models and not any(matches(pattern, model) for pattern in token.models):
-        raise ModelNotAllowed(f"This key may not use the model {model!r}", param="model")
+        raise ModelNotAllowed(f"This key may not use the model {model!r}. {_WHAT_IT_MAY}", param="model")
 
 
 def route_parameters(exchange: RelayExchange) -> dict[str, str]:
@@ -266,7 +270,7 @@ def find_service(directory: Directory, token: Token, model: str, operation: str,
     if service is not None:
         return service
     near = [name for name in directory.nearest(model, token.group) if not token.models or _allowed(token, name)]
-    hint = f". Did you mean {', '.join(near)}?" if near else ". GET /v1/models lists what this key may use"
+    hint = f". Did you mean {', '.join(near)}?" if near else f". {_WHAT_IT_MAY}"
     raise ModelNotFound(f"No channel serves the model {model!r}{hint}", param="model")
 
 

@@ -176,7 +176,11 @@ class Settling:
         if self._drain_until:
             return
         if self._no_more and tokens >= paid:
-            self._break(InsufficientQuota("The balance behind this key is used up; the stream was ended here"))
+            self._break(
+                InsufficientQuota(
+                    "The balance behind this key, or its own quota, is used up; the stream was ended here"
+                )
+            )
         elif tokens + near >= paid and not self._extending and not self._no_more:
             self._extending = True
             self._gateway.spawn(self._extend(tokens))
