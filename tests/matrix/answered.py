@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import Answer, Media, NativeBlock, Refusal, Text, Thinking, ToolCall, WebSearchCall
+from anygate.canonical.blocks import Media, NativeBlock, Refusal, Text, Thinking, ToolCall, WebSearchCall
+from anygate.canonical.chat_events import Answer
 from tests.matrix.wire import PNG, WAV, A, Body, C, G, R
 
 Read = Callable[[Answer], Any]

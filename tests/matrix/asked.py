@@ -6,17 +6,8 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import (
-    Block,
-    Chat,
-    FunctionTool,
-    Media,
-    NativeTool,
-    Text,
-    ToolCall,
-    ToolResult,
-    WebSearchTool,
-)
+from anygate.canonical.blocks import Block, Media, Text, ToolCall, ToolResult
+from anygate.canonical.chat import Chat, FunctionTool, NativeTool, WebSearchTool
 from tests.matrix.cells import FETCHED, MODELS, SEARCHERS, THINKERS, Sent
 from tests.matrix.wire import (
     A_TOOL,

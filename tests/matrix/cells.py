@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from anygate.canonical.chat import Answer, Block, Chat, ChatEvent, Media, Text, ToolResult, Turn
+from anygate.canonical.blocks import Block, Media, Text, ToolResult
+from anygate.canonical.chat import Chat, Turn
+from anygate.canonical.chat_events import Answer, ChatEvent
 from anygate.protocols.chat_codec import ChatCodec, Encoded, Reply, Source, Target
 from anygate.protocols.fold import fold
 from anygate.protocols.registry import chat_codecs

@@ -6,12 +6,8 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import (
-    Answer,
+from anygate.canonical.blocks import (
     Block,
-    Chat,
-    CustomTool,
-    FunctionTool,
     Media,
     NativeBlock,
     Refusal,
@@ -21,6 +17,8 @@ from anygate.canonical.chat import (
     ToolResult,
     WebSearchCall,
 )
+from anygate.canonical.chat import Chat, CustomTool, FunctionTool
+from anygate.canonical.chat_events import Answer
 from anygate.protocols.chat_codec import Encoded
 from anygate.protocols.leftovers import SILENT
 from anygate.protocols.parameter_names import client_name

@@ -5,27 +5,9 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import (
-    Answer,
-    Block,
-    Chat,
-    Choice,
-    Finished,
-    Format,
-    FunctionTool,
-    Media,
-    Reasoning,
-    Role,
-    Sampling,
-    Signature,
-    StopReason,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolChoice,
-    ToolResult,
-    Turn,
-)
+from anygate.canonical.blocks import Block, Media, Signature, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.chat import Chat, Format, FunctionTool, Reasoning, Role, Sampling, ToolChoice, Turn
+from anygate.canonical.chat_events import Answer, Choice, Finished, StopReason
 from anygate.canonical.usage import Usage
 from tests.matrix.wire import PDF, PNG, SCHEMA, WAV
 

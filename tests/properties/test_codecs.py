@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import Answer, Chat, Thinking
+from anygate.canonical.blocks import Thinking
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import Answer
 from anygate.canonical.errors import InvalidRequest, ProtocolViolation, UnsupportedContent
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.fold import unfold

@@ -8,15 +8,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from anygate.canonical.chat import (
-    ChatEvent,
-    Failed,
-    Started,
-    Text,
-    ToolCall,
-    Used,
-    WebSearchCall,
-)
+from anygate.canonical.blocks import Text, ToolCall, WebSearchCall
+from anygate.canonical.chat_events import ChatEvent, Failed, Started, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.anthropic_messages.codec import CODEC

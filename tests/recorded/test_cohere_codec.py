@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from anygate.canonical.chat import ChatEvent, Finished, Text, Thinking, ToolCall
+from anygate.canonical.blocks import Text, Thinking, ToolCall
+from anygate.canonical.chat_events import ChatEvent, Finished
 from anygate.canonical.errors import UnsupportedContent
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Edits, Encoded, Source, Target

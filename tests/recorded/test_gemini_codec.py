@@ -10,18 +10,9 @@ import msgspec
 import orjson
 import pytest
 
-from anygate.canonical.chat import (
-    Answer,
-    Chat,
-    ChatEvent,
-    Cited,
-    Failed,
-    NativeItem,
-    Reasoning,
-    Signed,
-    Started,
-    ToolCall,
-)
+from anygate.canonical.blocks import ToolCall
+from anygate.canonical.chat import Chat, Reasoning
+from anygate.canonical.chat_events import Answer, ChatEvent, Cited, Failed, NativeItem, Signed, Started
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Edits, Reply, Source, Target

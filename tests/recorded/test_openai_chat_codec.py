@@ -9,7 +9,9 @@ import msgspec
 import orjson
 import pytest
 
-from anygate.canonical.chat import Answer, Block, Chat, ChatEvent, Failed, Text
+from anygate.canonical.blocks import Block, Text
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import Answer, ChatEvent, Failed
 from anygate.canonical.errors import ProtocolViolation, UnsupportedContent
 from anygate.protocols.chat_codec import Reply, Source, Target
 from anygate.protocols.fold import fold, unfold

@@ -7,7 +7,8 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from anygate.canonical.chat import Answer, ChatEvent, Choice, Cited, Failed, NativeBlock, Text, Thinking, WebSearchCall
+from anygate.canonical.blocks import NativeBlock, Text, Thinking, WebSearchCall
+from anygate.canonical.chat_events import Answer, ChatEvent, Choice, Cited, Failed
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply, Source, Target
 from anygate.protocols.fold import fold

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from anygate.canonical.chat import Answer, Failed
+from anygate.canonical.chat_events import Answer, Failed
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.fold import fold

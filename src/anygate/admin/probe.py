@@ -7,8 +7,9 @@ from functools import partial
 from time import perf_counter, time
 from typing import cast
 
+from anygate.canonical.blocks import Text
 from anygate.canonical.channel import Channel
-from anygate.canonical.chat import Chat, Text, Turn
+from anygate.canonical.chat import Chat, Turn
 from anygate.canonical.errors import GatewayError
 from anygate.protocols.registry import chat_codecs
 from anygate.providers.table import Provider

@@ -1,4 +1,4 @@
-"""What a chat protocol can do: read, edit and observe its own bytes, and translate to and from `canonical.chat`.
+"""What a chat protocol can do: read, edit and observe its own bytes, and translate to and from canonical words.
 
 One table per protocol (`Protocol.chat`); the relay reads the tables of the client's and of the upstream's protocol and
 never asks which one it has. Everything here is pure.
@@ -11,7 +11,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from anygate.canonical.chat import Answer, Chat, ChatEvent, Media
+from anygate.canonical.blocks import Media
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import Answer, ChatEvent
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.json_spans import Buffer

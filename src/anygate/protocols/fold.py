@@ -4,36 +4,38 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
+    Block,
+    Citation,
+    Media,
+    NativeBlock,
+    Refusal,
+    Signature,
+    Text,
+    Thinking,
+    TokenLogprob,
+    ToolCall,
+    ToolResult,
+    WebSearchCall,
+)
+from anygate.canonical.chat_events import (
     Answer,
     ArgumentsDelta,
-    Block,
     BlockEnded,
     BlockStarted,
     ChatEvent,
     Choice,
-    Citation,
     Cited,
     Failed,
     Finished,
-    Media,
     MediaDelta,
-    NativeBlock,
     NativeItem,
-    Refusal,
     RefusalDelta,
-    Signature,
     Signed,
     Started,
-    Text,
     TextDelta,
-    Thinking,
     ThinkingDelta,
-    TokenLogprob,
-    ToolCall,
-    ToolResult,
     Used,
-    WebSearchCall,
 )
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage

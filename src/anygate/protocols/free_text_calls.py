@@ -5,16 +5,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import orjson
 
-from anygate.canonical.chat import (
-    ArgumentsDelta,
-    BlockEnded,
-    BlockStarted,
-    ChatEvent,
-    CustomTool,
-    Failed,
-    Finished,
-    Tool,
-)
+from anygate.canonical.chat import CustomTool, Tool
+from anygate.canonical.chat_events import ArgumentsDelta, BlockEnded, BlockStarted, ChatEvent, Failed, Finished
 
 INPUT = "input"
 """The one property of the function that stands for a tool of free text."""

@@ -5,7 +5,7 @@ import binascii
 import re
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
-from anygate.canonical.chat import Modality
+from anygate.canonical.blocks import Modality
 
 _DATA_URI = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
 _MAGIC: tuple[tuple[bytes, str], ...] = (

@@ -1,4 +1,4 @@
-"""What each protocol calls the things of `canonical.chat`, so that an error names the field that the client wrote."""
+"""What each protocol calls the things of a canonical chat, so that an error names the field that the client wrote."""
 
 from collections.abc import Mapping
 

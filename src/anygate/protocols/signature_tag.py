@@ -7,7 +7,7 @@ when it comes back, and goes to its maker alone.
 import base64
 import binascii
 
-from anygate.canonical.chat import Signature
+from anygate.canonical.blocks import Signature
 from anygate.protocols.chat_request import ChatRequest
 
 _HEAD = b"anygate:"

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from anygate.canonical.chat import BlockEnded, ChatEvent, Failed, Finished, Started, TextDelta, TokenLogprob, Used
+from anygate.canonical.blocks import TokenLogprob
+from anygate.canonical.chat_events import BlockEnded, ChatEvent, Failed, Finished, Started, TextDelta, Used
 
 _Place = tuple[int, int]  # block, choice
 

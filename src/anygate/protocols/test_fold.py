@@ -6,31 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
+    Citation,
+    Media,
+    NativeBlock,
+    Refusal,
+    Signature,
+    Text,
+    Thinking,
+    TokenLogprob,
+    ToolCall,
+    ToolResult,
+    WebSearchCall,
+)
+from anygate.canonical.chat_events import (
     Answer,
     BlockEnded,
     BlockStarted,
     ChatEvent,
     Choice,
-    Citation,
     Failed,
     Finished,
-    Media,
     MediaDelta,
-    NativeBlock,
-    Refusal,
-    Signature,
     Signed,
     Started,
     StopReason,
-    Text,
     TextDelta,
-    Thinking,
-    TokenLogprob,
-    ToolCall,
-    ToolResult,
     Used,
-    WebSearchCall,
 )
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage

@@ -2,16 +2,8 @@
 
 import pytest
 
-from anygate.canonical.chat import (
-    ArgumentsDelta,
-    BlockEnded,
-    BlockStarted,
-    ChatEvent,
-    CustomTool,
-    Finished,
-    FunctionTool,
-    TextDelta,
-)
+from anygate.canonical.chat import CustomTool, FunctionTool
+from anygate.canonical.chat_events import ArgumentsDelta, BlockEnded, BlockStarted, ChatEvent, Finished, TextDelta
 from anygate.protocols.free_text_calls import FreeTextCalls, free_text_tools, unwrapped
 
 NAMES = free_text_tools((CustomTool("patch"), FunctionTool("f")))

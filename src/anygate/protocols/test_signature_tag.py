@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import Signature
+from anygate.canonical.blocks import Signature
 from anygate.protocols.signature_tag import tag, untag
 
 ANY = st.text(st.characters(codec=None))  # lone surrogates too: some upstreams' JSON holds them

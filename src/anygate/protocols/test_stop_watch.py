@@ -5,7 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import TokenLogprob
+from anygate.canonical.chat_events import (
     BlockEnded,
     BlockStarted,
     ChatEvent,
@@ -14,7 +15,6 @@ from anygate.canonical.chat import (
     Started,
     TextDelta,
     ThinkingDelta,
-    TokenLogprob,
     Used,
 )
 from anygate.canonical.usage import Usage

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from anygate.canonical.chat import Started
+from anygate.canonical.chat_events import Started
 from anygate.canonical.errors import InternalError, InvalidRequest
 from anygate.edge.exchange import RelayExchange
 from anygate.observe.record import Record

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from anygate.canonical.chat import Block, Chat, Media, Text, ToolResult
+from anygate.canonical.blocks import Block, Media, Text, ToolResult
+from anygate.canonical.chat import Chat
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.media_type import kind_of, mime_of, sniff_bytes
 from anygate.protocols.parameter_names import client_name

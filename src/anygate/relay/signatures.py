@@ -5,20 +5,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from anygate.canonical.chat import (
-    Block,
-    BlockStarted,
-    Chat,
-    ChatEvent,
-    Signature,
-    Signed,
-    Text,
-    TextDelta,
-    Thinking,
-    ThinkingDelta,
-    ToolCall,
-    Turn,
-)
+from anygate.canonical.blocks import Block, Signature, Text, Thinking, ToolCall
+from anygate.canonical.chat import Chat, Turn
+from anygate.canonical.chat_events import BlockStarted, ChatEvent, Signed, TextDelta, ThinkingDelta
 from anygate.state.keeper import Keeper
 
 KIND = "signature"

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 
-from anygate.canonical.chat import Finished, Started, Used
+from anygate.canonical.chat_events import Finished, Started, Used
 from anygate.canonical.errors import UnsupportedContent
 from anygate.canonical.usage import NO_USAGE
 from anygate.protocols.chat_codec import ChatCodec, Reply

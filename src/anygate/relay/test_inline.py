@@ -6,7 +6,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from anygate.canonical.chat import Chat, Media, Text, ToolResult, Turn
+from anygate.canonical.blocks import Media, Text, ToolResult
+from anygate.canonical.chat import Chat, Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.relay import inline
 from anygate.relay.inline import MOST_URLS, inline_media

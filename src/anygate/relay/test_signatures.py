@@ -6,19 +6,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import pytest
 
-from anygate.canonical.chat import (
-    Answer,
-    Block,
-    Chat,
-    Choice,
-    Finished,
-    Signature,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-    Turn,
-)
+from anygate.canonical.blocks import Block, Signature, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.chat import Chat, Turn
+from anygate.canonical.chat_events import Answer, Choice, Finished
 from anygate.protocols.fold import unfold
 from anygate.relay.signatures import SignatureWatch, restore
 from anygate.state.keeper import Keeper

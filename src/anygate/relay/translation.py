@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import Chat, ChatEvent, Failed
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import ChatEvent, Failed
 from anygate.canonical.errors import GatewayError, ProtocolViolation, UpstreamRefusal
 from anygate.protocols.chat_codec import (
     ChatCodec,

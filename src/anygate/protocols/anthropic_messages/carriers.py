@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from anygate.canonical.chat import Block, Media, Signature, Text, ToolCall
+from anygate.canonical.blocks import Block, Media, Signature, Text, ToolCall
 from anygate.protocols.signature_tag import tag
 
 Place = Literal["next", "previous", "alone"]

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from anygate.canonical.chat import Answer, Block, ChatEvent, Choice, Failed, Finished, Text, ToolCall, ToolResult
+from anygate.canonical.blocks import Block, Text, ToolCall, ToolResult
+from anygate.canonical.chat_events import Answer, ChatEvent, Choice, Failed, Finished
 from anygate.canonical.errors import InvalidRequest, ProtocolViolation
 from anygate.protocols.anthropic_messages.decode_blocks import decode_content
 from anygate.protocols.anthropic_messages.errors import shape_error, status_of

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     Citation,
     Media,

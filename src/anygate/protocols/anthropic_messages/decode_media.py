@@ -7,7 +7,7 @@ Sources: https://platform.claude.com/docs/en/build-with-claude/vision, .../pdf-s
 from collections.abc import Mapping
 from typing import Any, cast
 
-from anygate.canonical.chat import Media, NativeBlock
+from anygate.canonical.blocks import Media, NativeBlock
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.anthropic_messages.fields import Raw, as_object, cache_mark, leftovers, optional_text, text
 from anygate.protocols.anthropic_messages.words import PROTOCOL_NAME

@@ -8,7 +8,8 @@ Source: https://docs.claude.com/en/api/messages (2026-11-22).
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from anygate.canonical.chat import Chat, Effort, Format, Reasoning, Role, Sampling, Text, Turn
+from anygate.canonical.blocks import Text
+from anygate.canonical.chat import Chat, Effort, Format, Reasoning, Role, Sampling, Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.anthropic_messages.decode_blocks import decode_content
 from anygate.protocols.anthropic_messages.decode_tools import decode_tool_choice, decode_tools

@@ -3,25 +3,20 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Block, NativeBlock, Text, Thinking, ToolCall, WebSearchCall
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
-    Block,
     BlockEnded,
     BlockStarted,
     ChatEvent,
     Cited,
     Failed,
-    NativeBlock,
     NativeItem,
     Signed,
     Started,
-    Text,
     TextDelta,
-    Thinking,
     ThinkingDelta,
-    ToolCall,
     Used,
-    WebSearchCall,
 )
 from anygate.canonical.errors import InvalidRequest
 from anygate.canonical.usage import Usage

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from anygate.canonical.chat import Chat, CustomTool, FunctionTool, Signature, ToolCall, ToolResult
+from anygate.canonical.blocks import Signature, ToolCall, ToolResult
+from anygate.canonical.chat import Chat, CustomTool, FunctionTool
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.anthropic_messages.capabilities import Capabilities, capabilities
 from anygate.protocols.anthropic_messages.words import LONGEST_TOOL_NAME, PROTOCOL_NAME, TOOL_LETTER

@@ -5,19 +5,8 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import (
-    Answer,
-    Block,
-    Choice,
-    Finished,
-    Media,
-    Refusal,
-    Signature,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-)
+from anygate.canonical.blocks import Block, Media, Refusal, Signature, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.chat_events import Answer, Choice, Finished
 from anygate.canonical.usage import Usage
 from anygate.protocols.anthropic_messages.carriers import carrier
 from anygate.protocols.anthropic_messages.encode_blocks import decode_arguments

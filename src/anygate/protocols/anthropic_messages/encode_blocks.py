@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     Media,
     NativeBlock,

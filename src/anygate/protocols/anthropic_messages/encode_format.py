@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import orjson
 
-from anygate.canonical.chat import Format, Json
+from anygate.canonical.blocks import Json
+from anygate.canonical.chat import Format
 from anygate.protocols.anthropic_messages.draft import Draft
 from anygate.protocols.anthropic_messages.words import AS_TEXT, FORCED_FORMAT_TOOL
 

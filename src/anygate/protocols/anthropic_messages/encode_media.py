@@ -8,7 +8,7 @@ import base64
 import binascii
 from typing import Any
 
-from anygate.canonical.chat import CacheMark, Media
+from anygate.canonical.blocks import CacheMark, Media
 from anygate.protocols.anthropic_messages.draft import Draft
 from anygate.protocols.anthropic_messages.words import PROTOCOL_NAME
 from anygate.protocols.media_type import mime_of, sniff, split_data_uri

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from anygate.canonical.chat import Citation, Finished, Media, NativeBlock, Signature, WebSearchCall
+from anygate.canonical.blocks import Citation, Media, NativeBlock, Signature, WebSearchCall
+from anygate.canonical.chat_events import Finished
 from anygate.protocols.anthropic_messages.encode_blocks import FOREIGN_ID
 from anygate.protocols.anthropic_messages.words import OWN_MAKER, PROTOCOL_NAME, REFUSAL_CATEGORIES, STOP_WORDS
 from anygate.protocols.chat_codec import Reply

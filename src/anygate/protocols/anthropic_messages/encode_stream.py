@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Signature
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
@@ -20,7 +21,6 @@ from anygate.canonical.chat import (
     MediaDelta,
     NativeItem,
     RefusalDelta,
-    Signature,
     Signed,
     Started,
     TextDelta,

@@ -5,7 +5,8 @@ Sources: https://platform.claude.com/docs/en/build-with-claude/extended-thinking
 
 from typing import Any
 
-from anygate.canonical.chat import Reasoning, Thinking, ToolCall, ToolResult
+from anygate.canonical.blocks import Thinking, ToolCall, ToolResult
+from anygate.canonical.chat import Reasoning
 from anygate.protocols.anthropic_messages.draft import Draft
 from anygate.protocols.effort import budget_of, effort_of
 

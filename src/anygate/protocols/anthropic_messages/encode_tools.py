@@ -6,7 +6,8 @@ Sources: https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-to
 
 from typing import Any
 
-from anygate.canonical.chat import CustomTool, FunctionTool, Json, NativeTool, Tool, ToolCall, ToolChoice, WebSearchTool
+from anygate.canonical.blocks import Json, ToolCall
+from anygate.canonical.chat import CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
 from anygate.protocols.anthropic_messages.draft import Draft
 from anygate.protocols.anthropic_messages.encode_media import encode_cache
 from anygate.protocols.anthropic_messages.words import AS_CUSTOM, PROTOCOL_NAME, WEB_SEARCH_TOOL

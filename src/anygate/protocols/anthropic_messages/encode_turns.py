@@ -6,7 +6,8 @@ Sources: https://docs.claude.com/en/api/messages, https://platform.claude.com/do
 
 from typing import Any
 
-from anygate.canonical.chat import Text, Turn
+from anygate.canonical.blocks import Text
+from anygate.canonical.chat import Turn
 from anygate.protocols.anthropic_messages.draft import Draft
 from anygate.protocols.anthropic_messages.encode_blocks import encode_block, encode_text
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from anygate.canonical.chat import CacheMark
+from anygate.canonical.blocks import CacheMark
 from anygate.canonical.errors import InvalidRequest
 
 Raw = dict[str, Any]

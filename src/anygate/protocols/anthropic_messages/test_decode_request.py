@@ -8,26 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     CacheMark,
-    Chat,
     Citation,
-    Format,
-    FunctionTool,
     Media,
     NativeBlock,
-    NativeTool,
-    Reasoning,
     Signature,
     Text,
     Thinking,
     ToolCall,
-    ToolChoice,
     ToolResult,
-    Turn,
     WebSearchCall,
-    WebSearchTool,
 )
+from anygate.canonical.chat import Chat, Format, FunctionTool, NativeTool, Reasoning, ToolChoice, Turn, WebSearchTool
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.anthropic_messages.carriers import carrier
 from anygate.protocols.anthropic_messages.decode_request import decode_request

@@ -7,26 +7,28 @@ import msgspec
 import pytest
 from tests.specs.anthropic import validate_request
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     CacheMark,
-    Chat,
     Citation,
-    CustomTool,
-    Format,
-    FunctionTool,
     Media,
     NativeBlock,
-    NativeTool,
     Refusal,
-    Sampling,
     Signature,
     Text,
     Thinking,
     ToolCall,
-    ToolChoice,
     ToolResult,
-    Turn,
     WebSearchCall,
+)
+from anygate.canonical.chat import (
+    Chat,
+    CustomTool,
+    Format,
+    FunctionTool,
+    NativeTool,
+    Sampling,
+    ToolChoice,
+    Turn,
     WebSearchTool,
 )
 from anygate.canonical.errors import UnsupportedContent

@@ -4,19 +4,8 @@ from typing import Any
 
 import pytest
 
-from anygate.canonical.chat import (
-    Chat,
-    FunctionTool,
-    Reasoning,
-    Sampling,
-    Signature,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolChoice,
-    ToolResult,
-    Turn,
-)
+from anygate.canonical.blocks import Signature, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.chat import Chat, FunctionTool, Reasoning, Sampling, ToolChoice, Turn
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.anthropic_messages.capabilities import capabilities
 from anygate.protocols.anthropic_messages.encode_request import encode_request

@@ -11,31 +11,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.specs.anthropic import event_problems, stream_events, validate_message
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
+    Citation,
+    Media,
+    NativeBlock,
+    Refusal,
+    Signature,
+    Text,
+    Thinking,
+    ToolCall,
+    WebSearchCall,
+)
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import (
     Answer,
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
-    Chat,
     ChatEvent,
     Choice,
-    Citation,
     Failed,
     Finished,
-    Media,
     MediaDelta,
-    NativeBlock,
-    Refusal,
-    Signature,
     Signed,
     Started,
     StopReason,
-    Text,
     TextDelta,
-    Thinking,
-    ToolCall,
     Used,
-    WebSearchCall,
 )
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage

@@ -6,7 +6,7 @@ Sources: https://docs.claude.com/en/api/messages and https://platform.claude.com
 import re
 from collections.abc import Mapping
 
-from anygate.canonical.chat import StopReason
+from anygate.canonical.chat_events import StopReason
 
 PROTOCOL_NAME = "anthropic.messages"
 

@@ -6,16 +6,15 @@ answer ends. The plan that comes before tool calls is text: it is what other pro
 
 from typing import Literal
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Citation, TokenLogprob
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
     ChatEvent,
-    Citation,
     Cited,
     TextDelta,
     ThinkingDelta,
-    TokenLogprob,
 )
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.json_values import Object, as_index, as_list, as_object, as_objects, as_text

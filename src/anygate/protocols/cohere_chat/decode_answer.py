@@ -3,7 +3,7 @@
 Source: https://docs.cohere.com/reference/chat and .../reference/chat-stream (2026-11-22), recorded answers.
 """
 
-from anygate.canonical.chat import ChatEvent, Failed, Finished, Started, StopReason, Used
+from anygate.canonical.chat_events import ChatEvent, Failed, Finished, Started, StopReason, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.cohere_chat.blocks import Blocks, decode_logprobs

@@ -7,7 +7,7 @@ https://docs.cohere.com/docs/image-inputs (2026-11-22).
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     Media,
     NativeBlock,
@@ -16,9 +16,9 @@ from anygate.canonical.chat import (
     Thinking,
     ToolCall,
     ToolResult,
-    Turn,
     WebSearchCall,
 )
+from anygate.canonical.chat import Turn
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.cohere_chat.encode_tools import encode_call
 from anygate.protocols.cohere_chat.writing import Writing

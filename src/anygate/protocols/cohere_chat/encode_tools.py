@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolCall, ToolChoice, WebSearchTool
+from anygate.canonical.blocks import ToolCall
+from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.cohere_chat.writing import Writing
 from anygate.protocols.json_values import Object, as_list

@@ -7,22 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Citation, Text, Thinking, TokenLogprob, ToolCall
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
     ChatEvent,
-    Citation,
     Cited,
     Failed,
     Finished,
     Started,
-    Text,
     TextDelta,
-    Thinking,
     ThinkingDelta,
-    TokenLogprob,
-    ToolCall,
     Used,
 )
 from anygate.canonical.errors import ProtocolViolation

@@ -2,30 +2,32 @@ from typing import Any
 
 import pytest
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     CacheMark,
-    Chat,
     Citation,
+    Media,
+    NativeBlock,
+    Refusal,
+    Signature,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    WebSearchCall,
+)
+from anygate.canonical.chat import (
+    Chat,
     CustomTool,
     Format,
     FunctionTool,
-    Media,
-    NativeBlock,
     NativeTool,
     Reasoning,
-    Refusal,
     Sampling,
-    Signature,
     Speech,
-    Text,
-    Thinking,
     Tool,
-    ToolCall,
     ToolChoice,
-    ToolResult,
     Turn,
-    WebSearchCall,
     WebSearchTool,
 )
 from anygate.canonical.errors import UnsupportedContent

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from anygate.canonical.chat import CacheMark, Chat
+from anygate.canonical.blocks import CacheMark
+from anygate.canonical.chat import Chat
 from anygate.protocols.chat_codec import Dropped, Target
 from anygate.protocols.parameter_names import client_name
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import Media, Signature
+from anygate.canonical.blocks import Media, Signature
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.google_gemini.decode_parts import parse_object
 from anygate.protocols.google_gemini.names import MAKER, is_made

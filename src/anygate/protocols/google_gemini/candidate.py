@@ -7,23 +7,20 @@ from typing import Any, cast
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Citation, Media, Signature, WebSearchCall
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockKind,
     BlockStarted,
     ChatEvent,
-    Citation,
     Cited,
     Finished,
-    Media,
     MediaDelta,
     NativeItem,
-    Signature,
     Signed,
     TextDelta,
     ThinkingDelta,
-    WebSearchCall,
 )
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.google_gemini.finish import NUMBERED_REASONS, decode_finish

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from anygate.canonical.chat import ChatEvent, Failed, Finished, Started, Used
+from anygate.canonical.chat_events import ChatEvent, Failed, Finished, Started, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Source

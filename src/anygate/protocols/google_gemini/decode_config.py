@@ -6,7 +6,8 @@ Source: https://ai.google.dev/api/generate-content#v1beta.GenerationConfig (2026
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
-from anygate.canonical.chat import Effort, Format, Json, Reasoning, Sampling, Speech
+from anygate.canonical.blocks import Json
+from anygate.canonical.chat import Effort, Format, Reasoning, Sampling, Speech
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.google_gemini.names import PROTOCOL_NAME
 from anygate.protocols.google_gemini.schemas import to_json_schema

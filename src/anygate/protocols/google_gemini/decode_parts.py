@@ -8,7 +8,7 @@ from typing import Any, TypeGuard, cast
 
 import orjson
 
-from anygate.canonical.chat import Block, Media, Signature, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.blocks import Block, Media, Signature, Text, Thinking, ToolCall, ToolResult
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols import json_spans
 from anygate.protocols.google_gemini.names import MAKER, PROTOCOL_NAME, made_id

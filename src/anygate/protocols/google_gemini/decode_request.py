@@ -6,7 +6,8 @@ Source: https://ai.google.dev/api/generate-content#method:-models.generateconten
 from collections.abc import Sequence
 from typing import Any, cast
 
-from anygate.canonical.chat import Chat, Role, Text, Turn
+from anygate.canonical.blocks import Text
+from anygate.canonical.chat import Chat, Role, Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.google_gemini.decode_config import decode_config

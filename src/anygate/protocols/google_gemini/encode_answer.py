@@ -7,10 +7,8 @@ from typing import Any, assert_never, cast
 
 import orjson
 
-from anygate.canonical.chat import (
-    Answer,
+from anygate.canonical.blocks import (
     Block,
-    Choice,
     Media,
     NativeBlock,
     Refusal,
@@ -21,6 +19,7 @@ from anygate.canonical.chat import (
     ToolResult,
     WebSearchCall,
 )
+from anygate.canonical.chat_events import Answer, Choice
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.google_gemini.answer_parts import Part, call_part, media_part, shows_thoughts, signed
 from anygate.protocols.google_gemini.finish import encode_finish

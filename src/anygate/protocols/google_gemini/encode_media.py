@@ -7,7 +7,7 @@ import base64
 from typing import Any
 from urllib.parse import urlsplit
 
-from anygate.canonical.chat import Media
+from anygate.canonical.blocks import Media
 from anygate.protocols.google_gemini.losses import Losses
 from anygate.protocols.google_gemini.names import PROTOCOL_NAME
 from anygate.protocols.media_type import mime_of, sniff, split_data_uri

@@ -6,9 +6,8 @@ Source: https://ai.google.dev/gemini-api/docs/function-calling and .../thought-s
 from collections.abc import Mapping, Sequence
 from typing import Any, assert_never, cast
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
-    Chat,
     Media,
     NativeBlock,
     Refusal,
@@ -17,9 +16,9 @@ from anygate.canonical.chat import (
     Thinking,
     ToolCall,
     ToolResult,
-    Turn,
     WebSearchCall,
 )
+from anygate.canonical.chat import Chat, Turn
 from anygate.protocols.chat_codec import Target
 from anygate.protocols.google_gemini.decode_parts import is_foreign, parse_object
 from anygate.protocols.google_gemini.encode_media import encode_media

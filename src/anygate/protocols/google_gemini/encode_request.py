@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from anygate.canonical.chat import Chat, Text, Turn
+from anygate.canonical.blocks import Text
+from anygate.canonical.chat import Chat, Turn
 from anygate.protocols.chat_codec import Encoded, Target
 from anygate.protocols.google_gemini.encode_config import MAX_STOPS, encode_config
 from anygate.protocols.google_gemini.encode_parts import TurnEncoder

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Signature
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
@@ -19,7 +20,6 @@ from anygate.canonical.chat import (
     MediaDelta,
     NativeItem,
     RefusalDelta,
-    Signature,
     Signed,
     Started,
     TextDelta,

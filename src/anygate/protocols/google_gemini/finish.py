@@ -5,7 +5,7 @@ Source: https://ai.google.dev/api/generate-content#FinishReason (2026-11-22).
 
 from collections.abc import Mapping
 
-from anygate.canonical.chat import Finished, StopReason
+from anygate.canonical.chat_events import Finished, StopReason
 
 _REASONS: Mapping[str, StopReason] = {
     "STOP": "end",

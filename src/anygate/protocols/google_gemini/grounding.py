@@ -6,7 +6,7 @@ Source: https://ai.google.dev/gemini-api/docs/google-search and .../api/generate
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from anygate.canonical.chat import Citation, Json, WebSearchCall
+from anygate.canonical.blocks import Citation, Json, WebSearchCall
 from anygate.protocols.google_gemini.names import PROTOCOL_NAME
 from anygate.protocols.google_gemini.visible import Place, VisibleText
 from anygate.protocols.json_values import as_objects

@@ -6,7 +6,7 @@ Source: https://ai.google.dev/api/generate-content#LogprobsResult (2026-11-22).
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from anygate.canonical.chat import TokenLogprob
+from anygate.canonical.blocks import TokenLogprob
 from anygate.protocols.json_values import as_objects
 
 

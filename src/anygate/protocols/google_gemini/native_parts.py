@@ -6,7 +6,7 @@ Source: https://ai.google.dev/api/caching#Part (2026-11-22).
 from collections.abc import Mapping
 from typing import Any, cast
 
-from anygate.canonical.chat import NativeBlock, WebSearchCall
+from anygate.canonical.blocks import NativeBlock, WebSearchCall
 from anygate.protocols.google_gemini.names import PROTOCOL_NAME
 
 _SIDE = frozenset({"thought", "thoughtSignature", "partMetadata"})

@@ -10,24 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES
 
-from anygate.canonical.chat import (
-    BlockEnded,
-    BlockStarted,
-    ChatEvent,
-    Cited,
-    Failed,
-    Finished,
+from anygate.canonical.blocks import (
     Media,
     NativeBlock,
     Signature,
     Text,
-    TextDelta,
     Thinking,
     TokenLogprob,
     ToolCall,
-    Used,
     WebSearchCall,
 )
+from anygate.canonical.chat_events import BlockEnded, BlockStarted, ChatEvent, Cited, Failed, Finished, TextDelta, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Source

@@ -8,21 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES
 
+from anygate.canonical.blocks import Media, NativeBlock, Signature, Text, Thinking, ToolCall, ToolResult
 from anygate.canonical.chat import (
     Chat,
     Format,
     FunctionTool,
-    Media,
-    NativeBlock,
     NativeTool,
     Reasoning,
     Sampling,
-    Signature,
-    Text,
-    Thinking,
-    ToolCall,
     ToolChoice,
-    ToolResult,
     Turn,
     WebSearchTool,
 )

@@ -9,32 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import (
-    Answer,
-    ArgumentsDelta,
+from anygate.canonical.blocks import (
     Block,
-    BlockEnded,
-    BlockStarted,
-    Chat,
-    ChatEvent,
-    Choice,
     Citation,
-    Failed,
-    Finished,
     Media,
     NativeBlock,
-    Reasoning,
     Refusal,
     Signature,
+    Text,
+    Thinking,
+    ToolCall,
+    WebSearchCall,
+)
+from anygate.canonical.chat import Chat, Reasoning
+from anygate.canonical.chat_events import (
+    Answer,
+    ArgumentsDelta,
+    BlockEnded,
+    BlockStarted,
+    ChatEvent,
+    Choice,
+    Failed,
+    Finished,
     Signed,
     Started,
-    Text,
     TextDelta,
-    Thinking,
     ThinkingDelta,
-    ToolCall,
     Used,
-    WebSearchCall,
 )
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply, Source

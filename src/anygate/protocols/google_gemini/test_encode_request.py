@@ -7,29 +7,31 @@ import orjson
 import pytest
 from tests.specs.gemini import validate_gemini
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     CacheMark,
-    Chat,
     Citation,
-    CustomTool,
-    Format,
-    FunctionTool,
     Media,
     NativeBlock,
-    NativeTool,
-    Reasoning,
     Refusal,
-    Sampling,
     Signature,
-    Speech,
     Text,
     Thinking,
     ToolCall,
-    ToolChoice,
     ToolResult,
-    Turn,
     WebSearchCall,
+)
+from anygate.canonical.chat import (
+    Chat,
+    CustomTool,
+    Format,
+    FunctionTool,
+    NativeTool,
+    Reasoning,
+    Sampling,
+    Speech,
+    ToolChoice,
+    Turn,
     WebSearchTool,
 )
 from anygate.canonical.errors import UnsupportedContent

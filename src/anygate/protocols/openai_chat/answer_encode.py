@@ -5,7 +5,8 @@ Source: https://platform.openai.com/docs/api-reference/chat/object (2026-11-22).
 
 import orjson
 
-from anygate.canonical.chat import Answer, Choice, Refusal
+from anygate.canonical.blocks import Refusal
+from anygate.canonical.chat_events import Answer, Choice
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.json_values import Object
 from anygate.protocols.openai_chat.finish import encode_finish

@@ -7,7 +7,7 @@ recorded answers: usage before or after the last choice, several finish reasons,
 import re
 from typing import Any
 
-from anygate.canonical.chat import ChatEvent, Failed, Started, Used
+from anygate.canonical.chat_events import ChatEvent, Failed, Started, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Source

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from anygate.canonical.chat import TokenLogprob
+from anygate.canonical.blocks import TokenLogprob
 from anygate.protocols.json_values import Object, as_list, as_object, as_objects, as_text
 from anygate.protocols.lenient_json import UNREADABLE, load_object
 

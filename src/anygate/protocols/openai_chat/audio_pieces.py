@@ -7,7 +7,7 @@ Source: https://platform.openai.com/docs/guides/audio (2026-11-22): `message.aud
 import base64
 import binascii
 
-from anygate.canonical.chat import Media
+from anygate.canonical.blocks import Media
 from anygate.protocols.json_values import as_object, as_text
 from anygate.protocols.media_type import sniff
 from anygate.protocols.openai_chat.fields import as_count

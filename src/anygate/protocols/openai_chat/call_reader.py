@@ -7,7 +7,8 @@ index), Google (empty ids) and of servers that give every call the index 0.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from anygate.canonical.chat import ArgumentsDelta, BlockEnded, BlockStarted, ChatEvent, Signature, Signed
+from anygate.canonical.blocks import Signature
+from anygate.canonical.chat_events import ArgumentsDelta, BlockEnded, BlockStarted, ChatEvent, Signed
 from anygate.protocols.json_values import Object, as_object, as_text
 from anygate.protocols.openai_chat.details import google_signature
 from anygate.protocols.openai_chat.fields import json_text

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import msgspec
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import TokenLogprob
+from anygate.canonical.chat_events import (
     BlockEnded,
     BlockKind,
     BlockStarted,
@@ -20,7 +21,6 @@ from anygate.canonical.chat import (
     Signed,
     TextDelta,
     ThinkingDelta,
-    TokenLogprob,
 )
 from anygate.protocols.json_values import Object, as_objects, as_text
 from anygate.protocols.openai_chat.answer_shape import Delta

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     CacheMark,
     Citation,
@@ -20,8 +20,8 @@ from anygate.canonical.chat import (
     Thinking,
     ToolCall,
     ToolResult,
-    Turn,
 )
+from anygate.canonical.chat import Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.json_values import Object, as_list, as_object, as_objects, as_text
 from anygate.protocols.media_type import split_data_uri

@@ -7,7 +7,7 @@ https://openrouter.ai/docs/features/prompt-caching (2026-11-22).
 
 from typing import Any, cast
 
-from anygate.canonical.chat import CacheMark, Media, Modality, NativeBlock, Refusal, Text, Thinking
+from anygate.canonical.blocks import CacheMark, Media, Modality, NativeBlock, Refusal, Text, Thinking
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.json_values import Object, as_objects, as_text
 from anygate.protocols.media_type import kind_of, mime_of, split_data_uri

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import orjson
 
-from anygate.canonical.chat import Signature, Thinking
+from anygate.canonical.blocks import Signature, Thinking
 from anygate.protocols.json_values import Object, as_object, as_text
 from anygate.protocols.openai_chat.dialect import NAME
 from anygate.protocols.openai_chat.fields import json_text

@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create (2026-11-22).
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     Citation,
     Media,
@@ -17,9 +17,9 @@ from anygate.canonical.chat import (
     Thinking,
     ToolCall,
     ToolResult,
-    Turn,
     WebSearchCall,
 )
+from anygate.canonical.chat import Turn
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.json_values import Object, as_objects
 from anygate.protocols.openai_chat.details import detail_for_upstream, goes_up, google_extra

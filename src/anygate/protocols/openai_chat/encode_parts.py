@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create (2026-11-22).
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from anygate.canonical.chat import CacheMark, Json, Media, Text
+from anygate.canonical.blocks import CacheMark, Json, Media, Text
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.json_values import Object
 from anygate.protocols.media_type import data_uri, extension_of, sniff

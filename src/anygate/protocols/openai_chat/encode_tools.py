@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolCall, ToolChoice, WebSearchTool
+from anygate.canonical.blocks import ToolCall
+from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.json_values import Object
 from anygate.protocols.offered_search import LEFT_OUT, may_be_left_out

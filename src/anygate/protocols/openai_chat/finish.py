@@ -4,7 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/object (2026-11-22);
 ("model_length"), Zhipu ("sensitive", "model_context_window_exceeded"), Together ("eos") and DeepSeek.
 """
 
-from anygate.canonical.chat import Finished, StopReason
+from anygate.canonical.chat_events import Finished, StopReason
 
 _REASONS: dict[str, StopReason] = {
     "stop": "end",

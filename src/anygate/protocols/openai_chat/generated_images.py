@@ -7,7 +7,7 @@ clients show.
 
 from collections.abc import Sequence
 
-from anygate.canonical.chat import Media
+from anygate.canonical.blocks import Media
 from anygate.protocols.json_values import Object
 from anygate.protocols.media_type import data_uri, sniff
 from anygate.protocols.openai_chat.decode_messages import image

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from anygate.canonical.chat import Chat, Citation, NativeTool, Text, Tool, WebSearchTool
+from anygate.canonical.blocks import Citation, Text
+from anygate.canonical.chat import Chat, NativeTool, Tool, WebSearchTool
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.json_values import Object, as_object
 from anygate.protocols.openai_chat.fields import wanted_list, wanted_object, wanted_text

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
-    CustomTool,
     Media,
     NativeBlock,
     Refusal,
@@ -22,6 +21,7 @@ from anygate.canonical.chat import (
     ToolResult,
     WebSearchCall,
 )
+from anygate.canonical.chat import CustomTool
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.json_values import Object, as_object
 from anygate.protocols.openai_chat.decode import LEGACY_NOTE

@@ -9,22 +9,19 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Citation, Media, NativeBlock, Signature
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockKind,
     BlockStarted,
     ChatEvent,
-    Citation,
     Cited,
     Failed,
     Finished,
-    Media,
     MediaDelta,
-    NativeBlock,
     NativeItem,
     RefusalDelta,
-    Signature,
     Signed,
     Started,
     TextDelta,

@@ -12,31 +12,31 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.json_texts import JSON_VALUES
 
-from anygate.canonical.chat import (
-    Answer,
+from anygate.canonical.blocks import (
     Block,
-    BlockEnded,
-    BlockStarted,
-    Chat,
-    ChatEvent,
-    Choice,
     Citation,
-    CustomTool,
-    Failed,
-    Finished,
     Media,
     NativeBlock,
     Refusal,
     Signature,
-    Signed,
-    Speech,
-    Started,
-    StopReason,
     Text,
     Thinking,
     TokenLogprob,
     ToolCall,
     WebSearchCall,
+)
+from anygate.canonical.chat import Chat, CustomTool, Speech
+from anygate.canonical.chat_events import (
+    Answer,
+    BlockEnded,
+    BlockStarted,
+    ChatEvent,
+    Choice,
+    Failed,
+    Finished,
+    Signed,
+    Started,
+    StopReason,
 )
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage

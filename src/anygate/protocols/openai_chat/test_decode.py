@@ -10,26 +10,28 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.json_texts import JSON_VALUES
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     CacheMark,
-    Chat,
     Citation,
-    CustomTool,
-    Format,
-    FunctionTool,
     Media,
     NativeBlock,
-    NativeTool,
-    Reasoning,
     Refusal,
-    Sampling,
     Signature,
-    Speech,
     Text,
     Thinking,
     ToolCall,
-    ToolChoice,
     ToolResult,
+)
+from anygate.canonical.chat import (
+    Chat,
+    CustomTool,
+    Format,
+    FunctionTool,
+    NativeTool,
+    Reasoning,
+    Sampling,
+    Speech,
+    ToolChoice,
     Turn,
     WebSearchTool,
 )

@@ -6,18 +6,9 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from anygate.canonical.chat import (
-    BlockEnded,
-    BlockStarted,
-    Chat,
-    Citation,
-    Cited,
-    Finished,
-    NativeTool,
-    Started,
-    TextDelta,
-    WebSearchTool,
-)
+from anygate.canonical.blocks import Citation
+from anygate.canonical.chat import Chat, NativeTool, WebSearchTool
+from anygate.canonical.chat_events import BlockEnded, BlockStarted, Cited, Finished, Started, TextDelta
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.chat_codec import Reply, Target
 from anygate.protocols.fold import fold

@@ -11,7 +11,7 @@ import struct
 
 import msgspec
 
-from anygate.canonical.chat import Media
+from anygate.canonical.blocks import Media
 
 _RATE = re.compile(r"rate=(\d{4,6})\b")
 _DEFAULT_RATE = 24_000

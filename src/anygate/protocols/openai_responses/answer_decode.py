@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/object (2026-11
 from collections.abc import Mapping
 from typing import Any
 
-from anygate.canonical.chat import BlockStarted, ChatEvent, Started
+from anygate.canonical.chat_events import BlockStarted, ChatEvent, Started
 from anygate.canonical.errors import ProtocolViolation
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.json_values import as_objects, as_text

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from anygate.canonical.chat import Answer
+from anygate.canonical.chat_events import Answer
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.fold import unfold
 from anygate.protocols.openai_responses.json_values import dumps

@@ -9,18 +9,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from anygate.canonical.chat import (
-    CustomTool,
-    FunctionTool,
-    Json,
-    NativeBlock,
-    Refusal,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
-    WebSearchTool,
-)
+from anygate.canonical.blocks import Json, NativeBlock, Refusal, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.chat import CustomTool, FunctionTool, WebSearchTool
 
 NAME = "openai.responses"
 

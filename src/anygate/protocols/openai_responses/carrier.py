@@ -6,7 +6,7 @@ A reasoning item carries the signature of a thought; or, as an item of its own, 
 
 from typing import Literal, NamedTuple
 
-from anygate.canonical.chat import Signature
+from anygate.canonical.blocks import Signature
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.signature_tag import holds_tag, tag, untag
 

@@ -6,7 +6,8 @@ Source: https://platform.openai.com/docs/api-reference/responses/create (2026-11
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from anygate.canonical.chat import Chat, Effort, Format, Reasoning, Sampling, Text, Turn
+from anygate.canonical.blocks import Text
+from anygate.canonical.chat import Chat, Effort, Format, Reasoning, Sampling, Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.chat_request import ChatRequest
 from anygate.protocols.json_values import as_list, as_object, as_text

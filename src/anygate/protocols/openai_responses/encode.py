@@ -6,7 +6,8 @@ Source: https://platform.openai.com/docs/api-reference/responses/create (2026-11
 import re
 from typing import Any
 
-from anygate.canonical.chat import Chat, CustomTool, Format, FunctionTool, Media, NativeTool, WebSearchTool
+from anygate.canonical.blocks import Media
+from anygate.canonical.chat import Chat, CustomTool, Format, FunctionTool, NativeTool, WebSearchTool
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.chat_codec import Encoded, Target
 from anygate.protocols.effort import effort_of

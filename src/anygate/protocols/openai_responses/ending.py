@@ -6,7 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/object, `status
 
 from typing import Any
 
-from anygate.canonical.chat import Failed, Finished
+from anygate.canonical.chat_events import Failed, Finished
 
 _CODES = frozenset(
     {

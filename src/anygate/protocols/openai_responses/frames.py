@@ -6,7 +6,8 @@ Source: https://platform.openai.com/docs/api-reference/responses-streaming (2026
 from collections.abc import Sequence
 from typing import Any
 
-from anygate.canonical.chat import BlockStarted, TokenLogprob
+from anygate.canonical.blocks import TokenLogprob
+from anygate.canonical.chat_events import BlockStarted
 from anygate.protocols.openai_responses.json_values import dumps
 from anygate.protocols.openai_responses.parts import encode_logprobs
 from anygate.protocols.sse import frame

@@ -1,6 +1,7 @@
 """Blocks and messages of a stream while they grow."""
 
-from anygate.canonical.chat import BlockStarted, Citation, Media, Signature, TokenLogprob
+from anygate.canonical.blocks import Citation, Media, Signature, TokenLogprob
+from anygate.canonical.chat_events import BlockStarted
 from anygate.protocols.openai_responses.output_items import Item
 
 

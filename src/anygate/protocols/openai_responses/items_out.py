@@ -7,9 +7,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
-    Chat,
     Media,
     NativeBlock,
     Refusal,
@@ -17,9 +16,9 @@ from anygate.canonical.chat import (
     Thinking,
     ToolCall,
     ToolResult,
-    Turn,
     WebSearchCall,
 )
+from anygate.canonical.chat import Chat, Turn
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.chat_codec import Dropped, Target
 from anygate.protocols.openai_responses.carried import NAME, NativePart, StateReference, options_of

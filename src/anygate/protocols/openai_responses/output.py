@@ -6,7 +6,8 @@ Source: https://platform.openai.com/docs/api-reference/responses/object (2026-11
 from collections.abc import Mapping
 from typing import Any
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Media, NativeBlock, Signature, WebSearchCall
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
@@ -14,18 +15,14 @@ from anygate.canonical.chat import (
     Cited,
     Failed,
     Finished,
-    Media,
     MediaDelta,
-    NativeBlock,
     NativeItem,
     RefusalDelta,
-    Signature,
     Signed,
     StopReason,
     TextDelta,
     ThinkingDelta,
     Used,
-    WebSearchCall,
 )
 from anygate.protocols.chat_codec import Source
 from anygate.protocols.json_values import as_object, as_objects, as_text

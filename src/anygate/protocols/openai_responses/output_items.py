@@ -6,17 +6,8 @@ Source: https://platform.openai.com/docs/api-reference/responses/object, `output
 from collections.abc import Sequence
 from typing import Any
 
-from anygate.canonical.chat import (
-    Citation,
-    CustomTool,
-    FunctionTool,
-    Media,
-    NativeBlock,
-    Signature,
-    TokenLogprob,
-    Tool,
-    WebSearchCall,
-)
+from anygate.canonical.blocks import Citation, Media, NativeBlock, Signature, TokenLogprob, WebSearchCall
+from anygate.canonical.chat import CustomTool, FunctionTool, Tool
 from anygate.protocols.json_values import as_object, as_text
 from anygate.protocols.openai_responses.carried import NAME, options_of
 from anygate.protocols.openai_responses.carrier import Carrier, Of, pack

@@ -5,7 +5,8 @@ its texts have ended.
 Source: https://platform.openai.com/docs/api-reference/responses-streaming (2026-11-22).
 """
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import Signature
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockStarted,
@@ -13,7 +14,6 @@ from anygate.canonical.chat import (
     MediaDelta,
     NativeItem,
     RefusalDelta,
-    Signature,
     Signed,
     TextDelta,
     ThinkingDelta,

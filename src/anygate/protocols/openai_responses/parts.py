@@ -7,7 +7,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/create, `input`
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from anygate.canonical.chat import CacheMark, Citation, Media, NativeBlock, Refusal, Text, TokenLogprob
+from anygate.canonical.blocks import CacheMark, Citation, Media, NativeBlock, Refusal, Text, TokenLogprob
 from anygate.protocols.json_values import as_list, as_object, as_objects, as_text
 from anygate.protocols.media_type import data_uri, extension_of, kind_of, mime_of, split_data_uri
 from anygate.protocols.openai_responses.carried import NAME, NativePart, options_of, with_options

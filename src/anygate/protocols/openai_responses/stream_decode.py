@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from anygate.canonical.chat import (
+from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
     BlockKind,

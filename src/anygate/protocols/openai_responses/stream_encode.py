@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/responses-streaming (2026
 
 from collections.abc import Sequence
 
-from anygate.canonical.chat import BlockStarted, ChatEvent, Failed, Finished, Started, TextDelta, Used
+from anygate.canonical.chat_events import BlockStarted, ChatEvent, Failed, Finished, Started, TextDelta, Used
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.openai_responses.ending import encode_failure, ending

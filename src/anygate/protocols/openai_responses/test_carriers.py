@@ -5,23 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from anygate.canonical.chat import (
-    Answer,
-    Block,
-    Chat,
-    Choice,
-    CustomTool,
-    Finished,
-    FunctionTool,
-    Media,
-    Signature,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolChoice,
-    ToolResult,
-    WebSearchTool,
-)
+from anygate.canonical.blocks import Block, Media, Signature, Text, Thinking, ToolCall, ToolResult
+from anygate.canonical.chat import Chat, CustomTool, FunctionTool, ToolChoice, WebSearchTool
+from anygate.canonical.chat_events import Answer, Choice, Finished
 from anygate.protocols.chat_codec import Reply, Target
 from anygate.protocols.openai_responses.answer_encode import answer_object
 from anygate.protocols.openai_responses.codec import CODEC

@@ -7,33 +7,31 @@ import orjson
 import pytest
 from tests.specs.responses import response_events, validate_openai, validate_response
 
-from anygate.canonical.chat import (
-    Answer,
+from anygate.canonical.blocks import (
     Block,
-    Chat,
-    Choice,
     Citation,
-    CustomTool,
-    Failed,
-    Finished,
-    Format,
-    FunctionTool,
     Media,
-    Reasoning,
     Refusal,
-    Sampling,
     Signature,
-    Started,
     Text,
     Thinking,
     TokenLogprob,
     ToolCall,
-    ToolChoice,
     ToolResult,
-    Turn,
     WebSearchCall,
+)
+from anygate.canonical.chat import (
+    Chat,
+    CustomTool,
+    Format,
+    FunctionTool,
+    Reasoning,
+    Sampling,
+    ToolChoice,
+    Turn,
     WebSearchTool,
 )
+from anygate.canonical.chat_events import Answer, Choice, Failed, Finished, Started
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply, Target
 from anygate.protocols.fold import unfold

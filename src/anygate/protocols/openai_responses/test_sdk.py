@@ -8,21 +8,9 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from anygate.canonical.chat import (
-    Answer,
-    Block,
-    Chat,
-    Choice,
-    Citation,
-    Failed,
-    Finished,
-    Signature,
-    Started,
-    Text,
-    Thinking,
-    ToolCall,
-    WebSearchCall,
-)
+from anygate.canonical.blocks import Block, Citation, Signature, Text, Thinking, ToolCall, WebSearchCall
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import Answer, Choice, Failed, Finished, Started
 from anygate.canonical.errors import UpstreamTimeout
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply

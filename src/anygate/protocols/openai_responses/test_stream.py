@@ -9,33 +9,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.chat import Answer as ChatAnswer
-from anygate.canonical.chat import (
-    ArgumentsDelta,
+from anygate.canonical.blocks import (
     Block,
-    BlockEnded,
-    BlockStarted,
-    Chat,
-    ChatEvent,
-    Choice,
     Citation,
-    Cited,
-    Failed,
-    Finished,
     Media,
     NativeBlock,
     Refusal,
     Signature,
-    Signed,
-    Started,
     Text,
-    TextDelta,
     Thinking,
-    ThinkingDelta,
     TokenLogprob,
     ToolCall,
-    Used,
     WebSearchCall,
+)
+from anygate.canonical.chat import Chat
+from anygate.canonical.chat_events import Answer as ChatAnswer
+from anygate.canonical.chat_events import (
+    ArgumentsDelta,
+    BlockEnded,
+    BlockStarted,
+    ChatEvent,
+    Choice,
+    Cited,
+    Failed,
+    Finished,
+    Signed,
+    Started,
+    TextDelta,
+    ThinkingDelta,
+    Used,
 )
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage

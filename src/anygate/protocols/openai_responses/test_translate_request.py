@@ -7,23 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anygate.canonical.blocks import CacheMark, Media, NativeBlock, Signature, Text, Thinking, ToolCall, ToolResult
 from anygate.canonical.chat import (
-    CacheMark,
     Chat,
     CustomTool,
     Format,
     FunctionTool,
-    Media,
-    NativeBlock,
     NativeTool,
     Reasoning,
     Sampling,
-    Signature,
-    Text,
-    Thinking,
-    ToolCall,
     ToolChoice,
-    ToolResult,
     Turn,
     WebSearchTool,
 )

@@ -10,20 +10,19 @@ from typing import Any, cast
 
 import msgspec
 
-from anygate.canonical.chat import (
+from anygate.canonical.blocks import (
     Block,
     Media,
     NativeBlock,
     Refusal,
-    Role,
     Signature,
     Text,
     Thinking,
     ToolCall,
     ToolResult,
-    Turn,
     WebSearchCall,
 )
+from anygate.canonical.chat import Role, Turn
 from anygate.canonical.errors import InvalidRequest
 from anygate.protocols.json_values import as_objects, as_text
 from anygate.protocols.openai_responses.carried import NAME, NativePart, with_options
