@@ -132,22 +132,12 @@ class Failed(msgspec.Struct):
     status: int = 0
 
 
-ChatEvent = (
-    Started
-    | BlockStarted
-    | TextDelta
-    | ThinkingDelta
-    | ArgumentsDelta
-    | RefusalDelta
-    | MediaDelta
-    | Signed
-    | Cited
-    | NativeItem
-    | BlockEnded
-    | Finished
-    | Used
-    | Failed
+BlockPiece = (
+    TextDelta | ThinkingDelta | ArgumentsDelta | RefusalDelta | MediaDelta | Signed | Cited | NativeItem | BlockEnded
 )
+"""What may come of a block that has started."""
+
+ChatEvent = Started | BlockStarted | BlockPiece | Finished | Used | Failed
 
 
 class Choice(msgspec.Struct, frozen=True):

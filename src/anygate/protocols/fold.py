@@ -22,6 +22,7 @@ from anygate.canonical.chat_events import (
     Answer,
     ArgumentsDelta,
     BlockEnded,
+    BlockPiece,
     BlockStarted,
     ChatEvent,
     Choice,
@@ -128,18 +129,7 @@ def fold(events: Iterable[ChatEvent]) -> Answer:
     return Answer(started.id, started.model, started.created, tuple(choices), usage)
 
 
-def _grow(
-    held: _Open,
-    event: TextDelta
-    | ThinkingDelta
-    | ArgumentsDelta
-    | RefusalDelta
-    | MediaDelta
-    | Signed
-    | Cited
-    | NativeItem
-    | BlockEnded,
-) -> None:
+def _grow(held: _Open, event: BlockPiece) -> None:
     match event:
         case TextDelta():
             held.texts.append(event.text)

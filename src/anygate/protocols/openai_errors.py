@@ -3,6 +3,7 @@
 import orjson
 
 from anygate.canonical.errors import GatewayError
+from anygate.protocols.headers import error_headers
 from anygate.protocols.table import ErrorHead
 
 
@@ -15,12 +16,7 @@ def error_body(error: GatewayError, request_id: str) -> bytes:
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorHead:
     """Status, headers and body of a refusal."""
-    headers = [(b"content-type", b"application/json")]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after))
-    if error.retry is not None:
-        headers.append((b"x-should-retry", b"true" if error.retry else b"false"))
-    return error.status, headers, error_body(error, request_id)
+    return error.status, error_headers(error), error_body(error, request_id)
 
 
 def encode_stream_error(error: GatewayError, request_id: str) -> bytes:

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable
 
+from anygate.canonical.blocks import ToolCall
+from anygate.canonical.chat import Chat, CustomTool, FunctionTool
+
 
 def safe_names(names: Iterable[str], allowed: re.Pattern[str], longest: int) -> dict[str, str]:
     """The client's name -> one for the upstream, of those names that must change; no two become the same.
@@ -27,3 +30,9 @@ def safe_names(names: Iterable[str], allowed: re.Pattern[str], longest: int) -> 
         taken.add(candidate)
         changed[name] = candidate
     return changed
+
+
+def names_in(chat: Chat) -> set[str]:
+    """The names of all tools that are offered and of all that were called."""
+    offered = {tool.name for tool in chat.tools if isinstance(tool, FunctionTool | CustomTool)}
+    return offered | {block.name for turn in chat.turns for block in turn.blocks if isinstance(block, ToolCall)}

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+import orjson
+
+from anygate.sandbox.json_values import Json
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -29,6 +33,11 @@ class Cut:
 
 Step = bytes | Pause | Stop | Cut
 """One thing to do on the wire. Bytes are sent exactly as they are."""
+
+
+def sse(event: Json) -> bytes:
+    """A server-sent event that bears the name of its `type`."""
+    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
 
 
 @dataclass(frozen=True, slots=True)

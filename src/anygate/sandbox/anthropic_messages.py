@@ -10,7 +10,7 @@ from typing import Final
 import orjson
 
 from anygate.providers.table import Auth
-from anygate.sandbox.answer import Answer, Headers, Step
+from anygate.sandbox.answer import Answer, Headers, Step, sse
 from anygate.sandbox.anthropic_errors import error_object, in_anthropics_words, invalid
 from anygate.sandbox.anthropic_events import events_of, grouped, message_of
 from anygate.sandbox.anthropic_reply import Reply, prompt_tokens, reply_to
@@ -99,11 +99,6 @@ def plain_body(ask: Ask, reply: Reply) -> bytes:
     if "error-event" in ask.faults:
         return orjson.dumps(stream_error(ask))
     return orjson.dumps(message_of(ask, reply))
-
-
-def sse(event: Json) -> bytes:
-    """One event on the wire."""
-    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
 
 
 def _blocks(ask: Ask, reply: Reply) -> Iterator[Step]:

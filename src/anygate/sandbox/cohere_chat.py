@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from anygate.sandbox.answer import Answer, Headers, Step
+from anygate.sandbox.answer import Answer, Headers, Step, sse
 from anygate.sandbox.cohere_reply import Reply, reply_to
 from anygate.sandbox.cohere_request import check_request, invalid
 from anygate.sandbox.counting import TOKEN_BYTES, pieces
@@ -178,10 +178,6 @@ def _call(index: int, call: Json) -> Iterator[Json]:
     yield {"type": "tool-call-end", "index": index}
 
 
-def _sse(event: Json) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
-
-
 def _blocks(ask: Ask, reply: Reply) -> Iterator[Step]:
     """The stream, in blocks that leave together: the start with what opens the first content, then one by one."""
     if "garbage" in ask.faults:
@@ -189,17 +185,17 @@ def _blocks(ask: Ask, reply: Reply) -> Iterator[Step]:
         yield b"\xff\xfe<html>not an event stream</html>\n\n"
         return
     events = _events(ask, reply)
-    head = _sse(next(events))
+    head = sse(next(events))
     for number, event in enumerate(events):
         if number == 0 and event["type"] == "content-start":
-            head += _sse(event)
+            head += sse(event)
             continue
         if head:
             yield head
             head = b""
         if number == ERROR_AFTER and "error-event" in ask.faults:
-            yield _sse({"type": "message-end", "delta": {"error": _MESSAGES[500], "finish_reason": "ERROR"}})
+            yield sse({"type": "message-end", "delta": {"error": _MESSAGES[500], "finish_reason": "ERROR"}})
             return
-        yield _sse(event)
+        yield sse(event)
     if "no-done" not in ask.faults:
         yield b"data: [DONE]\n\n"

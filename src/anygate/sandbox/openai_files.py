@@ -13,9 +13,9 @@ from anygate.sandbox.files_multipart import Part, read_parts
 from anygate.sandbox.files_store import File, Files
 from anygate.sandbox.json_values import Json
 from anygate.sandbox.openai_chat import SPEAKER as CHAT
+from anygate.sandbox.openai_checks import number
 from anygate.sandbox.openai_errors import missing, wrong_value
 from anygate.sandbox.refusal import Refused
-from anygate.sandbox.responses_checks import number
 from anygate.sandbox.responses_pages import page
 from anygate.sandbox.speaker import Ask, Memory
 

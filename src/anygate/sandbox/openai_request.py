@@ -5,16 +5,14 @@ document does not know pass: upstreams that speak this protocol have many of the
 """
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 from anygate.sandbox.json_values import Json, as_list, as_object, is_list, is_object
+from anygate.sandbox.openai_checks import BOOLEAN, OBJECT, STRING, Check, number
 from anygate.sandbox.openai_errors import empty_array, missing, wrong_type, wrong_value
 from anygate.sandbox.openai_messages import check_messages
 from anygate.sandbox.refusal import Refused
 from anygate.sandbox.schema_instance import strictness_fault
-
-Check = Callable[[str, Any], None]
 
 _HIDDEN_REASONER = re.compile(r"(o1|o3|o4|gpt-5)(?![a-z0-9])(?!.*-chat)")
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -23,31 +21,6 @@ _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def hides_reasoning(model: str) -> bool:
     """Is this one of OpenAI's reasoning models, which think unseen and refuse some parameters?"""
     return _HIDDEN_REASONER.match(model) is not None
-
-
-def _number(low: float, high: float | None, *, whole: bool) -> Check:
-    expected, kind = ("an integer", "integer") if whole else ("a decimal", "decimal")
-
-    def check(param: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-            raise wrong_type(param, expected, value)
-        if value < low or (high is not None and value > high):
-            over = value >= low
-            edge, bound, sign = ("above maximum", high, "<=") if over else ("below minimum", low, ">=")
-            message = (
-                f"Invalid '{param}': {kind} {edge} value. Expected a value {sign} {bound}, but got {value} instead."
-            )
-            raise Refused(400, f"{kind}_{edge.replace(' ', '_').replace('imum', '')}_value", message, param=param)
-
-    return check
-
-
-def _typed(kind: type, expected: str) -> Check:
-    def check(param: str, value: Any) -> None:
-        if not isinstance(value, kind):
-            raise wrong_type(param, expected, value)
-
-    return check
 
 
 def _one_of(*names: str) -> Check:
@@ -153,30 +126,27 @@ def _check_audio(param: str, value: Any) -> None:
     _one_of("wav", "aac", "mp3", "flac", "opus", "pcm16")(f"{param}.format", value["format"])
 
 
-_BOOLEAN: Final = _typed(bool, "a boolean")
-_STRING: Final = _typed(str, "a string")
-_OBJECT: Final = _typed(dict, "an object")
 _CHECKS: Final[dict[str, Check]] = {
-    "model": _STRING,
-    "stream": _BOOLEAN,
-    "stream_options": _OBJECT,
-    "temperature": _number(0, 2, whole=False),
-    "top_p": _number(0, 1, whole=False),
-    "frequency_penalty": _number(-2, 2, whole=False),
-    "presence_penalty": _number(-2, 2, whole=False),
-    "n": _number(1, 128, whole=True),
-    "max_tokens": _number(1, None, whole=True),
-    "max_completion_tokens": _number(1, None, whole=True),
-    "seed": _number(-(2**63), 2**63, whole=True),
-    "logprobs": _BOOLEAN,
-    "top_logprobs": _number(0, 20, whole=True),
-    "logit_bias": _OBJECT,
-    "metadata": _OBJECT,
-    "store": _BOOLEAN,
-    "service_tier": _STRING,
-    "user": _STRING,
-    "prompt_cache_key": _STRING,
-    "parallel_tool_calls": _BOOLEAN,
+    "model": STRING,
+    "stream": BOOLEAN,
+    "stream_options": OBJECT,
+    "temperature": number(0, 2, whole=False),
+    "top_p": number(0, 1, whole=False),
+    "frequency_penalty": number(-2, 2, whole=False),
+    "presence_penalty": number(-2, 2, whole=False),
+    "n": number(1, 128, whole=True),
+    "max_tokens": number(1, None, whole=True),
+    "max_completion_tokens": number(1, None, whole=True),
+    "seed": number(-(2**63), 2**63, whole=True),
+    "logprobs": BOOLEAN,
+    "top_logprobs": number(0, 20, whole=True),
+    "logit_bias": OBJECT,
+    "metadata": OBJECT,
+    "store": BOOLEAN,
+    "service_tier": STRING,
+    "user": STRING,
+    "prompt_cache_key": STRING,
+    "parallel_tool_calls": BOOLEAN,
     "reasoning_effort": _one_of("none", "minimal", "low", "medium", "high", "xhigh", "max"),
     "verbosity": _one_of("low", "medium", "high"),
     "stop": _check_stop,
@@ -185,7 +155,7 @@ _CHECKS: Final[dict[str, Check]] = {
     "tools": _check_tools,
     "functions": _check_functions,
     "response_format": _check_response_format,
-    "web_search_options": _OBJECT,
+    "web_search_options": OBJECT,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from anygate.sandbox.answer import Answer, Headers, Step
+from anygate.sandbox.answer import Answer, Headers, Step, sse
 from anygate.sandbox.json_values import Json, as_text
 from anygate.sandbox.openai_chat import SPEAKER as CHAT
 from anygate.sandbox.openai_chat import read
@@ -126,4 +126,4 @@ def _stream(ask: Ask, told: Iterator[Json]) -> Answer:
 
 def _blocks(told: Iterator[Json]) -> Iterator[Step]:
     for event in told:
-        yield b"event: %b\ndata: %b\n\n" % (event["type"].encode(), orjson.dumps(event))
+        yield sse(event)

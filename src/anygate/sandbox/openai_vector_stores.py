@@ -13,9 +13,9 @@ from anygate.sandbox.answer import Answer, Headers
 from anygate.sandbox.json_values import Json, as_list, as_object, as_text, is_list, is_object
 from anygate.sandbox.openai_chat import SPEAKER as CHAT
 from anygate.sandbox.openai_chat import read
+from anygate.sandbox.openai_checks import STRING, check_known, check_metadata, number, wanted
 from anygate.sandbox.openai_errors import missing, wrong_type, wrong_value
 from anygate.sandbox.refusal import Refused
-from anygate.sandbox.responses_checks import STRING, check_known, check_metadata, number, wanted
 from anygate.sandbox.responses_pages import page
 from anygate.sandbox.speaker import Ask, Memory
 from anygate.sandbox.vector_stores_search import check_filter, search

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from anygate.sandbox.json_values import Json, as_list, as_object, is_list
+from anygate.sandbox.openai_checks import OBJECT, one_of, typed, wanted
 from anygate.sandbox.openai_errors import missing, wrong_type, wrong_value
 from anygate.sandbox.refusal import Refused
-from anygate.sandbox.responses_checks import OBJECT, one_of, typed, wanted
 
 ROLES: Final = ("assistant", "system", "developer", "user")
 PARTS: Final = (

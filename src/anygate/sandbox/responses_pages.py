@@ -7,9 +7,9 @@ by creation, newest first where none is named, `after` and `before` an id.
 from collections.abc import Mapping, Sequence
 
 from anygate.sandbox.json_values import Json
+from anygate.sandbox.openai_checks import number
 from anygate.sandbox.openai_errors import wrong_value
 from anygate.sandbox.refusal import Refused
-from anygate.sandbox.responses_checks import number
 
 
 def page(items: Sequence[Json], query: Mapping[str, str], *, default: int = 20, most: int = 100) -> Json:

@@ -8,10 +8,7 @@ import re
 from typing import Any, Final
 
 from anygate.sandbox.json_values import Json, as_list, as_object, is_list, is_object
-from anygate.sandbox.openai_errors import missing, wrong_type, wrong_value
-from anygate.sandbox.openai_request import hides_reasoning
-from anygate.sandbox.refusal import Refused
-from anygate.sandbox.responses_checks import (
+from anygate.sandbox.openai_checks import (
     BOOLEAN,
     OBJECT,
     STRING,
@@ -23,6 +20,9 @@ from anygate.sandbox.responses_checks import (
     one_of,
     wanted,
 )
+from anygate.sandbox.openai_errors import missing, wrong_type, wrong_value
+from anygate.sandbox.openai_request import hides_reasoning
+from anygate.sandbox.refusal import Refused
 from anygate.sandbox.responses_schema import schema_fault
 from anygate.sandbox.schema_instance import strictness_fault
 from anygate.sandbox.vector_stores_search import check_filter

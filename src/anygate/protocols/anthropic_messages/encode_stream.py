@@ -13,6 +13,7 @@ from anygate.canonical.blocks import Signature
 from anygate.canonical.chat_events import (
     ArgumentsDelta,
     BlockEnded,
+    BlockPiece,
     BlockStarted,
     ChatEvent,
     Cited,
@@ -48,20 +49,8 @@ _DELTA_END = b"}}\n\n"
 _BLOCK_END = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 _MESSAGE_END = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 
+_BlockEvent = BlockStarted | BlockPiece
 _USUAL = (TextDelta, ThinkingDelta, ArgumentsDelta)
-
-BlockEvent = (
-    TextDelta
-    | ThinkingDelta
-    | ArgumentsDelta
-    | RefusalDelta
-    | MediaDelta
-    | Signed
-    | Cited
-    | NativeItem
-    | BlockStarted
-    | BlockEnded
-)
 
 
 class StreamEncoder:
@@ -79,7 +68,7 @@ class StreamEncoder:
         self._signature: Signature | None = None  # of the open block
         self._carried = False  # it was written before the block
         self._after: tuple[Signature, Place] | None = None  # of a text that has ended, until another block follows
-        self._waiting: dict[int, list[BlockEvent]] = {}  # blocks that came while another was open, in order
+        self._waiting: dict[int, list[_BlockEvent]] = {}  # blocks that came while another was open, in order
         self._called = self._started = self._over = False
         self._finish: Finished | None = None
         self._usage: Usage | None = None
@@ -142,7 +131,7 @@ class StreamEncoder:
         }
         self._write("message_start", {"type": "message_start", "message": message})
 
-    def _take_block(self, event: BlockEvent, later: Sequence[ChatEvent]) -> None:
+    def _take_block(self, event: _BlockEvent, later: Sequence[ChatEvent]) -> None:
         self._start(Started())
         now = self._now
         if now is None:
@@ -197,7 +186,7 @@ class StreamEncoder:
         start = {"type": "content_block_start", "index": self._index, "content_block": body}
         self._write("content_block_start", start)
 
-    def _write_event(self, event: BlockEvent) -> None:
+    def _write_event(self, event: _BlockEvent) -> None:
         writer = self._WRITERS.get(type(event))
         if writer is not None:
             writer(self, event)

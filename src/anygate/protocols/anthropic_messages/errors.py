@@ -6,6 +6,7 @@ from typing import Any, cast
 import orjson
 
 from anygate.canonical.errors import GatewayError
+from anygate.protocols.headers import error_headers
 from anygate.protocols.lenient_json import load_object
 from anygate.protocols.sse import frame
 from anygate.protocols.table import ErrorHead
@@ -27,13 +28,9 @@ _STATUSES = {kind: status for status, kind in _TYPES.items()} | {"api_error": 50
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorHead:
     """Status, headers and body of a refusal; the id stands in `request-id`, where Anthropic's SDKs look for it."""
-    headers = [(b"content-type", b"application/json")]
+    headers = error_headers(error)
     if request_id:
-        headers.append((b"request-id", request_id.encode()))
-    if error.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after))
-    if error.retry is not None:
-        headers.append((b"x-should-retry", b"true" if error.retry else b"false"))
+        headers.insert(1, (b"request-id", request_id.encode()))
     return _status(error), headers, _body(error, request_id)
 
 

@@ -6,6 +6,7 @@ Source: https://docs.claude.com/en/api/messages and .../messages-count-tokens (2
 from anygate.protocols.anthropic_messages.codec import CODEC
 from anygate.protocols.anthropic_messages.errors import encode_error, encode_stream_error
 from anygate.protocols.anthropic_messages.words import PROTOCOL_NAME
+from anygate.protocols.headers import COMMON_HEADERS
 from anygate.protocols.model_list import ANTHROPIC
 from anygate.protocols.table import ClientRoute, Protocol
 
@@ -39,17 +40,7 @@ PROTOCOL = Protocol(
     ),
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
-    response_headers=frozenset(
-        {
-            b"content-type",
-            b"content-encoding",
-            b"content-language",
-            b"cache-control",
-            b"retry-after",
-            b"retry-after-ms",
-            b"x-should-retry",
-        }
-    ),
+    response_headers=COMMON_HEADERS,
     chat=CODEC,
     listing=ANTHROPIC,
     marks=frozenset({b"anthropic-version"}),

@@ -4,7 +4,7 @@ Source: https://docs.cohere.com/docs/tool-use-overview and .../structured-output
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import orjson
 
@@ -14,7 +14,7 @@ from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.cohere_chat.writing import Writing
 from anygate.protocols.json_values import Object, as_list
 from anygate.protocols.offered_search import LEFT_OUT, may_be_left_out
-from anygate.protocols.tool_names import safe_names
+from anygate.protocols.tool_names import names_in, safe_names
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_]")
 _LONGEST = 128
@@ -24,17 +24,7 @@ _INPUT = "input"
 
 def upstream_names(chat: Chat) -> dict[str, str]:
     """The client's tool names -> names that Cohere takes, of those that differ."""
-    return safe_names(set(_names(chat)), _ALLOWED, _LONGEST)
-
-
-def _names(chat: Chat) -> Iterator[str]:
-    for tool in chat.tools:
-        if isinstance(tool, FunctionTool | CustomTool):
-            yield tool.name
-    for turn in chat.turns:
-        for block in turn.blocks:
-            if isinstance(block, ToolCall):
-                yield block.name
+    return safe_names(names_in(chat), _ALLOWED, _LONGEST)
 
 
 def encode_call(call: ToolCall, writing: Writing) -> Object:

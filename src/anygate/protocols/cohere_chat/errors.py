@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from anygate.canonical.errors import GatewayError
+from anygate.protocols.headers import error_headers
 from anygate.protocols.lenient_json import load_object
 from anygate.protocols.sse import frame
 from anygate.protocols.table import ErrorHead
@@ -13,13 +14,8 @@ from anygate.protocols.table import ErrorHead
 
 def encode_error(error: GatewayError, request_id: str) -> ErrorHead:
     """Status, headers and body `{"id", "message", "error_type"}` of a refusal; `error_type` is the gateway's code."""
-    headers = [(b"content-type", b"application/json")]
-    if error.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after))
-    if error.retry is not None:
-        headers.append((b"x-should-retry", b"true" if error.retry else b"false"))
     body = {"id": request_id, "message": _message(error, request_id), "error_type": error.code}
-    return error.status, headers, orjson.dumps(body)
+    return error.status, error_headers(error), orjson.dumps(body)
 
 
 def encode_stream_error(error: GatewayError, request_id: str) -> bytes:

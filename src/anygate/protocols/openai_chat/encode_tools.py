@@ -5,11 +5,9 @@ https://openrouter.ai/docs/features/web-search (2026-11-22).
 """
 
 import re
-from collections.abc import Iterator
 
 import orjson
 
-from anygate.canonical.blocks import ToolCall
 from anygate.canonical.chat import Chat, CustomTool, FunctionTool, NativeTool, Tool, ToolChoice, WebSearchTool
 from anygate.canonical.errors import UnsupportedContent
 from anygate.protocols.json_values import Object
@@ -19,7 +17,7 @@ from anygate.protocols.openai_chat.encode_parts import mark_cache
 from anygate.protocols.openai_chat.live_search import stands_for_live_search
 from anygate.protocols.openai_chat.writing import Writing
 from anygate.protocols.openai_models import is_o_series
-from anygate.protocols.tool_names import safe_names
+from anygate.protocols.tool_names import names_in, safe_names
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_-]")
 _LONGEST = 64
@@ -29,17 +27,7 @@ CUSTOM_INPUT = "input"
 
 def upstream_names(chat: Chat) -> dict[str, str]:
     """The client's tool names -> names that upstreams take, of those that differ; a client of this protocol keeps its own."""
-    return {} if chat.protocol == NAME else safe_names(set(_names(chat)), _ALLOWED, _LONGEST)
-
-
-def _names(chat: Chat) -> Iterator[str]:
-    for tool in chat.tools:
-        if isinstance(tool, FunctionTool | CustomTool):
-            yield tool.name
-    for turn in chat.turns:
-        for block in turn.blocks:
-            if isinstance(block, ToolCall):
-                yield block.name
+    return {} if chat.protocol == NAME else safe_names(names_in(chat), _ALLOWED, _LONGEST)
 
 
 def wraps_custom(writing: Writing) -> bool:

@@ -6,6 +6,7 @@ Source: https://platform.openai.com/docs/api-reference/chat (2026-11-20).
 import re
 
 from anygate.protocols.chat_codec import ChatCodec
+from anygate.protocols.headers import OPENAI_HEADERS
 from anygate.protocols.model_list import OPENAI
 from anygate.protocols.openai_chat.answer import decode_error, observe_answer, observe_tail
 from anygate.protocols.openai_chat.answer_encode import encode_answer
@@ -18,7 +19,6 @@ from anygate.protocols.openai_chat.stream_encode import StreamEncoder
 from anygate.protocols.openai_chat.stream_observer import StreamObserver
 from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 from anygate.protocols.openai_errors import encode_error, encode_stream_error
-from anygate.protocols.openai_headers import RESPONSE_HEADERS
 from anygate.protocols.signature_tag import holds_tag
 from anygate.protocols.table import ClientRoute, Protocol
 
@@ -133,7 +133,7 @@ PROTOCOL = Protocol(
     ),
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
-    response_headers=RESPONSE_HEADERS,
+    response_headers=OPENAI_HEADERS,
     chat=CODEC,
     listing=OPENAI,
     content_types={"json": "application/json", "stream": "text/event-stream"},

@@ -3,8 +3,8 @@
 Sources: https://platform.openai.com/docs/api-reference/files and .../vector-stores (2026-11-22).
 """
 
+from anygate.protocols.headers import OPENAI_HEADERS
 from anygate.protocols.openai_errors import encode_error, encode_stream_error
-from anygate.protocols.openai_headers import RESPONSE_HEADERS
 from anygate.protocols.table import ClientRoute, Protocol
 
 _STORE = "/v1/vector_stores/{vector_store_id}"
@@ -43,6 +43,6 @@ PROTOCOL = Protocol(
     ),
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
-    response_headers=RESPONSE_HEADERS | {b"content-disposition"},
+    response_headers=OPENAI_HEADERS | {b"content-disposition"},
     content_types={"json": "application/json"},
 )

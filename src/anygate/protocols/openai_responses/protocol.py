@@ -3,8 +3,8 @@
 Source: https://platform.openai.com/docs/api-reference/responses (2026-11-22).
 """
 
+from anygate.protocols.headers import OPENAI_HEADERS
 from anygate.protocols.openai_errors import encode_error
-from anygate.protocols.openai_headers import RESPONSE_HEADERS
 from anygate.protocols.openai_responses.codec import CODEC
 from anygate.protocols.openai_responses.errors import encode_stream_error
 from anygate.protocols.table import ClientRoute, Protocol
@@ -65,7 +65,7 @@ PROTOCOL = Protocol(
     ),
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
-    response_headers=RESPONSE_HEADERS,
+    response_headers=OPENAI_HEADERS,
     chat=CODEC,
     content_types={"json": "application/json", "stream": "text/event-stream"},
 )

@@ -1,4 +1,4 @@
-"""Checks of single fields, worded as OpenAI's Responses API, files and vector stores word them."""
+"""Checks of single fields, worded as OpenAI words them."""
 
 from collections.abc import Callable
 from typing import Any
