@@ -84,6 +84,22 @@ def r_text(text: str, *annotations: Body, **more: Any) -> Body:
     return {"type": "output_text", "text": text, "annotations": list(annotations), "logprobs": [], **more}
 
 
+def c_used(**details: Any) -> Body:
+    return c({"content": "x"}, usage={"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14, **details})
+
+
+def r_used(**details: Any) -> Body:
+    return r(r_message(r_text("x")), usage={"input_tokens": 9, "output_tokens": 5, "total_tokens": 14, **details})
+
+
+def a_used(**usage: Any) -> Body:
+    return a({"type": "text", "text": "x"}, usage=usage)
+
+
+def g_used(**usage: Any) -> Body:
+    return g({"text": "x"}, usageMetadata={"promptTokenCount": 9, "totalTokenCount": 14, **usage})
+
+
 def tool(number: int, city: str) -> tuple[Body, Body, Body, Body]:
     arguments = f'{{"city":"{city}"}}'
     name = f"call_{number}"
@@ -461,80 +477,27 @@ ANSWERS: tuple[Told, ...] = (
         "Usage",
         "tokens read from a cache",
         {
-            C: c({"content": "x"})
-            | {
-                "usage": {
-                    "prompt_tokens": 9,
-                    "completion_tokens": 5,
-                    "total_tokens": 14,
-                    "prompt_tokens_details": {"cached_tokens": 4},
-                }
-            },
-            R: r(r_message(r_text("x")))
-            | {
-                "usage": {
-                    "input_tokens": 9,
-                    "output_tokens": 5,
-                    "total_tokens": 14,
-                    "input_tokens_details": {"cached_tokens": 4},
-                }
-            },
-            A: a({"type": "text", "text": "x"})
-            | {"usage": {"input_tokens": 5, "cache_read_input_tokens": 4, "output_tokens": 5}},
-            G: g({"text": "x"})
-            | {
-                "usageMetadata": {
-                    "promptTokenCount": 9,
-                    "cachedContentTokenCount": 4,
-                    "candidatesTokenCount": 5,
-                    "totalTokenCount": 14,
-                }
-            },
+            C: c_used(prompt_tokens_details={"cached_tokens": 4}),
+            R: r_used(input_tokens_details={"cached_tokens": 4}),
+            A: a_used(input_tokens=5, cache_read_input_tokens=4, output_tokens=5),
+            G: g_used(cachedContentTokenCount=4, candidatesTokenCount=5),
         },
         lambda answer: (tokens(answer), usage_of("cached_input")(answer)),
     ),
     Told(
         "Usage",
         "tokens written to a cache",
-        {
-            A: a({"type": "text", "text": "x"})
-            | {"usage": {"input_tokens": 5, "cache_creation_input_tokens": 4, "output_tokens": 5}}
-        },
+        {A: a_used(input_tokens=5, cache_creation_input_tokens=4, output_tokens=5)},
         lambda answer: (tokens(answer), usage_of("cache_write_5m")(answer)),
     ),
     Told(
         "Usage",
         "tokens of thoughts",
         {
-            C: c({"content": "x"})
-            | {
-                "usage": {
-                    "prompt_tokens": 9,
-                    "completion_tokens": 5,
-                    "total_tokens": 14,
-                    "completion_tokens_details": {"reasoning_tokens": 3},
-                }
-            },
-            R: r(r_message(r_text("x")))
-            | {
-                "usage": {
-                    "input_tokens": 9,
-                    "output_tokens": 5,
-                    "total_tokens": 14,
-                    "output_tokens_details": {"reasoning_tokens": 3},
-                }
-            },
-            A: a({"type": "text", "text": "x"})
-            | {"usage": {"input_tokens": 9, "output_tokens": 5, "output_tokens_details": {"thinking_tokens": 3}}},
-            G: g({"text": "x"})
-            | {
-                "usageMetadata": {
-                    "promptTokenCount": 9,
-                    "candidatesTokenCount": 2,
-                    "thoughtsTokenCount": 3,
-                    "totalTokenCount": 14,
-                }
-            },
+            C: c_used(completion_tokens_details={"reasoning_tokens": 3}),
+            R: r_used(output_tokens_details={"reasoning_tokens": 3}),
+            A: a_used(input_tokens=9, output_tokens=5, output_tokens_details={"thinking_tokens": 3}),
+            G: g_used(candidatesTokenCount=2, thoughtsTokenCount=3),
         },
         lambda answer: (tokens(answer), usage_of("reasoning")(answer)),
     ),
@@ -542,32 +505,18 @@ ANSWERS: tuple[Told, ...] = (
         "Usage",
         "tokens of sound",
         {
-            C: c({"content": "x"})
-            | {
-                "usage": {
-                    "prompt_tokens": 9,
-                    "completion_tokens": 5,
-                    "total_tokens": 14,
-                    "prompt_tokens_details": {"audio_tokens": 4},
-                    "completion_tokens_details": {"audio_tokens": 2},
-                }
-            },
-            G: g({"text": "x"})
-            | {
-                "usageMetadata": {
-                    "promptTokenCount": 9,
-                    "candidatesTokenCount": 5,
-                    "totalTokenCount": 14,
-                    "promptTokensDetails": [
-                        {"modality": "AUDIO", "tokenCount": 4},
-                        {"modality": "TEXT", "tokenCount": 5},
-                    ],
-                    "candidatesTokensDetails": [
-                        {"modality": "AUDIO", "tokenCount": 2},
-                        {"modality": "TEXT", "tokenCount": 3},
-                    ],
-                }
-            },
+            C: c_used(prompt_tokens_details={"audio_tokens": 4}, completion_tokens_details={"audio_tokens": 2}),
+            G: g_used(
+                candidatesTokenCount=5,
+                promptTokensDetails=[
+                    {"modality": "AUDIO", "tokenCount": 4},
+                    {"modality": "TEXT", "tokenCount": 5},
+                ],
+                candidatesTokensDetails=[
+                    {"modality": "AUDIO", "tokenCount": 2},
+                    {"modality": "TEXT", "tokenCount": 3},
+                ],
+            ),
         },
         lambda answer: (tokens(answer), usage_of("audio_input", "audio_output")(answer)),
     ),

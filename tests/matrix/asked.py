@@ -283,6 +283,12 @@ def sampled(name: str) -> Callable[[Sent], bool]:
 
 
 _A_MARKED = {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}
+_INSTRUCTED = [
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello"},
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Go on"},
+]
 _STEP: Body = {"type": "text", "text": "Hi"}
 _FORMAT = {"name": "place", "schema": SCHEMA, "strict": True}
 _LOCATION = {"type": "approximate", "country": "FR"}
@@ -318,33 +324,9 @@ FEATURES: tuple[Feature, ...] = (
         "Conversation",
         "instructions in the middle",
         {
-            C: chat()
-            | {
-                "messages": [
-                    {"role": "user", "content": "Hi"},
-                    {"role": "assistant", "content": "Hello"},
-                    {"role": "system", "content": "Be brief."},
-                    {"role": "user", "content": "Go on"},
-                ]
-            },
-            R: responses()
-            | {
-                "input": [
-                    {"role": "user", "content": "Hi"},
-                    {"role": "assistant", "content": "Hello"},
-                    {"role": "system", "content": "Be brief."},
-                    {"role": "user", "content": "Go on"},
-                ]
-            },
-            A: messages()
-            | {
-                "messages": [
-                    {"role": "user", "content": "Hi"},
-                    {"role": "assistant", "content": "Hello"},
-                    {"role": "system", "content": "Be brief."},
-                    {"role": "user", "content": "Go on"},
-                ]
-            },
+            C: chat() | {"messages": _INSTRUCTED},
+            R: responses() | {"input": _INSTRUCTED},
+            A: messages() | {"messages": _INSTRUCTED},
         },
         lambda sent: (
             texts(sent.chat).find("Hello") < texts(sent.chat).find("Be brief.") < texts(sent.chat).find("Go on")
