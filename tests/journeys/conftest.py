@@ -33,6 +33,21 @@ def upstreams() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture
+def released(upstreams: Sandbox) -> Iterator[None]:
+    """Nothing hangs on after a test."""
+    yield
+    upstreams.release()
+
+
+@pytest.fixture
+def forgotten(upstreams: Sandbox) -> Iterator[None]:
+    """The upstreams remember nothing of another test."""
+    upstreams.reset()
+    yield
+    upstreams.reset()
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database for all tests of a module, which run on SQLite and then on PostgreSQL."""

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import openai
@@ -16,25 +15,12 @@ from anygate.sandbox.server import Sandbox
 from tests.gateways import TestGateway, running_gateway
 from tests.journeys.bills import billed, free, settled
 from tests.journeys.configuration import channel, configuration, token
+from tests.journeys.pair import House, running_house
 from tests.patience import until
 
 NATIVE, KEPT = "gpt-4o", "claude-sonnet-4-5"
 SLOWLY = " ".join(f"word{number}" for number in range(60))
 both = pytest.mark.parametrize("model", [NATIVE, KEPT])
-
-
-class House:
-    """Two gateways on one database."""
-
-    def __init__(self, gateways: list[TestGateway], upstreams: Sandbox, stack: ExitStack) -> None:
-        self.first, self.second = gateways
-        self.upstreams = upstreams
-        self._stack = stack
-
-    def client(self, gateway: TestGateway | None = None, key: str = "") -> OpenAI:
-        gateway = gateway or self.first
-        made = OpenAI(base_url=f"{gateway.base_url}/v1", api_key=key or gateway.key, max_retries=0)
-        return self._stack.enter_context(made)
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +36,10 @@ def house(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.TempP
     channels = [channel(upstreams, "one", "gpt-*", "sandbox-500", "sandbox-stop*"), claude]
     users = [{"name": "alice", "balance_usd": "10"}, {"name": "bob", "balance_usd": "0"}]
     config = configuration(channels, users=users, tokens=[{**token("bob"), "user": "bob"}])
-    with ExitStack() as stack:
-        directory = tmp_path_factory.mktemp("gateways")
-        start = [running_gateway(config, directory, database_url=each_database) for _ in range(2)]
-        gateways = [stack.enter_context(gateway) for gateway in start]
-        yield House(gateways, upstreams, stack)
+    directory = tmp_path_factory.mktemp("gateways")
+    with running_house(config, directory, each_database, upstreams) as house:
+        yield house
         upstreams.release()
-        for gateway in gateways:
-            gateway.settled()
-        assert gateways[0].audit().ok
 
 
 @pytest.fixture(autouse=True)

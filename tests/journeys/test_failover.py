@@ -12,6 +12,8 @@ from tests.gateways import TestGateway, running_gateway
 from tests.journeys.bills import billed, free
 from tests.journeys.configuration import channel, configuration
 
+pytestmark = pytest.mark.usefixtures("released")
+
 FAULTS = [
     "401",
     "402",
@@ -77,12 +79,6 @@ def gateway(upstreams: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with running_gateway(configuration(channels), tmp_path_factory.mktemp("failover")) as running:
         yield running
         assert running.audit().ok
-
-
-@pytest.fixture(autouse=True)
-def nothing_hangs_on(upstreams: Sandbox) -> Iterator[None]:
-    yield
-    upstreams.release()
 
 
 def ask(gateway: TestGateway, model: str, **fields: Any) -> httpx.Response:

@@ -15,6 +15,8 @@ from tests.gateways import TestGateway, running_gateway
 from tests.journeys.bills import billed
 from tests.journeys.configuration import channel, configuration, token
 
+pytestmark = pytest.mark.usefixtures("forgotten")
+
 SEINE = ("paris.txt", b"The river Seine runs through Paris.")
 LINES = ("tasks.jsonl", b'{"custom_id": "1"}\n')
 TIBER = ("rome.txt", b"The river Tiber runs through Rome.")
@@ -49,13 +51,6 @@ def house(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.TempP
         gateway.settled()
         assert gateway.audit().ok
         assert gateway.open_holds() == []
-
-
-@pytest.fixture(autouse=True)
-def _forgotten(upstreams: Sandbox) -> Iterator[None]:
-    upstreams.reset()
-    yield
-    upstreams.reset()
 
 
 def upload(client: OpenAI, file: tuple[str, bytes] = SEINE) -> str:

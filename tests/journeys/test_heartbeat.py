@@ -13,6 +13,8 @@ from tests.gateways import TestGateway, running_gateway
 from tests.journeys.bills import billed, free
 from tests.journeys.configuration import channel, configuration
 
+pytestmark = pytest.mark.usefixtures("released")
+
 BEAT = b": heartbeat\n\n"
 REQUEST = {"messages": [{"role": "user", "content": "Hello there"}], "stream": True}
 QUICK = {"first_byte": 0.6}
@@ -31,12 +33,6 @@ def gateway(upstreams: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with running_gateway(config, tmp_path_factory.mktemp("heartbeat")) as running:
         yield running
         assert running.audit().ok
-
-
-@pytest.fixture(autouse=True)
-def nothing_hangs_on(upstreams: Sandbox) -> Iterator[None]:
-    yield
-    upstreams.release()
 
 
 def event(**fields: Any) -> bytes:

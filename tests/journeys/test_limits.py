@@ -15,11 +15,7 @@ from tests.journeys.bills import refused
 from tests.journeys.configuration import channel, configuration, token
 from tests.patience import until
 
-
-@pytest.fixture(autouse=True)
-def nothing_is_held(upstreams: Sandbox) -> Iterator[None]:
-    yield
-    upstreams.release()
+pytestmark = pytest.mark.usefixtures("released")
 
 
 class Clock:

@@ -21,6 +21,8 @@ from tests.journeys.bills import NANOS_READ, NANOS_WRITTEN, billed, free, refuse
 from tests.journeys.configuration import PRICES, channel, configuration
 from tests.patience import until
 
+pytestmark = pytest.mark.usefixtures("released")
+
 HELLO = [{"role": "user", "content": "Hello there"}]
 TEXT_TOKENS = 6  # 11 bytes / 2, rounded up: the bound of HELLO
 USD = 10**9
@@ -58,12 +60,6 @@ def gateway(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.Tem
         yield running
         assert running.audit().ok
         assert min(balances(running).values()) >= 0
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_held(upstreams: Sandbox) -> Iterator[None]:
-    yield
-    upstreams.release()
 
 
 def extra(name: str) -> dict[str, str]:

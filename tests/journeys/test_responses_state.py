@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -12,29 +11,13 @@ from openai import OpenAI
 from openai.types.responses import Response
 
 from anygate.sandbox.server import Sandbox
-from tests.gateways import TestGateway, running_gateway
+from tests.gateways import TestGateway
 from tests.journeys.bills import billed
 from tests.journeys.configuration import channel, configuration, token
+from tests.journeys.pair import House, running_house
 
 NATIVE, KEPT = "gpt-4o", "claude-sonnet-4-5"
 """A model whose upstream keeps responses, and one for which the gateway does."""
-
-
-class House:
-    """Two gateways on one database, and the clients of two users."""
-
-    def __init__(self, gateways: list[TestGateway], upstreams: Sandbox, stack: ExitStack) -> None:
-        self.first, self.second = gateways
-        self.upstreams = upstreams
-        self._stack = stack
-
-    def client(self, gateway: TestGateway | None = None, key: str = "") -> OpenAI:
-        gateway = gateway or self.first
-        made = OpenAI(base_url=f"{gateway.base_url}/v1", api_key=key or gateway.key, max_retries=0)
-        return self._stack.enter_context(made)
-
-    def stranger(self) -> OpenAI:
-        return self.client(key="sk-test-bob")
 
 
 def claude(upstreams: Sandbox) -> dict[str, Any]:
@@ -47,14 +30,9 @@ def house(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.TempP
     channels = [channel(upstreams, "one", "gpt-*", "sandbox-*"), channel(upstreams, "two", "gpt-*"), claude(upstreams)]
     users = [{"name": "alice", "balance_usd": "10"}, {"name": "bob", "balance_usd": "10"}]
     config = configuration(channels, users=users, tokens=[{**token("bob"), "user": "bob"}])
-    with ExitStack() as stack:
-        directory = tmp_path_factory.mktemp("gateways")
-        start = [running_gateway(config, directory, database_url=each_database) for _ in range(2)]
-        gateways = [stack.enter_context(gateway) for gateway in start]
-        yield House(gateways, upstreams, stack)
-        for gateway in gateways:
-            gateway.settled()
-        assert gateways[0].audit().ok
+    directory = tmp_path_factory.mktemp("gateways")
+    with running_house(config, directory, each_database, upstreams) as house:
+        yield house
 
 
 @pytest.fixture(autouse=True)

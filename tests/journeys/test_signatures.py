@@ -17,6 +17,8 @@ from tests.gateways import TestGateway, running_gateway
 from tests.journeys.bills import billed
 from tests.journeys.configuration import configuration
 
+pytestmark = pytest.mark.usefixtures("forgotten")
+
 CLAUDE, GEMINI, EITHER = "claude-sonnet-4-5", "gemini-3-pro-preview", "either"
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 NAMES = ("get_weather", "get_time")
@@ -58,13 +60,6 @@ def house(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.TempP
             yield House(gateway, upstreams, openai, anthropic)
         gateway.settled()
         assert gateway.audit().ok
-
-
-@pytest.fixture(autouse=True)
-def _forgotten(upstreams: Sandbox) -> Iterator[None]:
-    upstreams.reset()
-    yield
-    upstreams.reset()
 
 
 CHAT_TOOLS: list[Any] = [{"type": "function", "function": {"name": name, "parameters": CITY}} for name in NAMES]

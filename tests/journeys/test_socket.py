@@ -19,6 +19,8 @@ from tests.journeys.bills import billed, settled
 from tests.journeys.configuration import channel, configuration, token
 from tests.patience import until
 
+pytestmark = pytest.mark.usefixtures("forgotten")
+
 NATIVE, KEPT = "gpt-4o", "claude-sonnet-4-5"
 SLOWLY = " ".join(f"word{number}" for number in range(60))
 both = pytest.mark.parametrize("model", [NATIVE, KEPT])
@@ -64,13 +66,6 @@ def house(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.TempP
 
 
 USERS = [{"name": "alice", "balance_usd": "10"}, {"name": "bob", "balance_usd": "0"}]
-
-
-@pytest.fixture(autouse=True)
-def _forgotten(upstreams: Sandbox) -> Iterator[None]:
-    upstreams.reset()
-    yield
-    upstreams.reset()
 
 
 def ask(link: ClientConnection, **fields: Any) -> list[dict[str, Any]]:

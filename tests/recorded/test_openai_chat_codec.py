@@ -18,9 +18,11 @@ from anygate.protocols.fold import fold, unfold
 from anygate.protocols.openai_chat.answer import observe_answer
 from anygate.protocols.openai_chat.protocol import CODEC
 from anygate.protocols.openai_chat.request import read_request
+from anygate.protocols.openai_chat.stream_observer import StreamObserver
 from tests.recorded.expected import answers_of
 from tests.recorded.recordings import Recording, chat_recordings
-from tests.recorded.test_usage import recorded_answers, watch
+from tests.recorded.test_usage import recorded_answers
+from tests.recorded.watching import watch
 from tests.specs.documents import shared_file
 from tests.specs.openai import chat_chunks, validate_chat_request, validate_chat_response
 
@@ -241,7 +243,9 @@ def test_the_text_of_every_recorded_answer_is_all_there():
 
 def test_the_usage_of_every_recorded_answer_is_as_observed():
     for recording, events in answered():
-        observed = watch(recording.body, 4096) if recording.is_stream else observe_answer(recording.body)
+        observed = (
+            watch(StreamObserver(), recording.body, 4096) if recording.is_stream else observe_answer(recording.body)
+        )
         assert observed is not None
         assert fold(events).usage == observed.usage, recording.name
 

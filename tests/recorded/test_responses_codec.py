@@ -25,6 +25,7 @@ from anygate.protocols.openai_responses.stream_encode import ResponsesStreamEnco
 from anygate.protocols.sse import frame
 from tests.recorded.expected_native import kind_of_action
 from tests.recorded.recordings import KINDS, Recording
+from tests.recorded.watching import watch
 from tests.specs.documents import shared_file
 from tests.specs.responses import response_events, validate_response
 
@@ -242,15 +243,6 @@ def test_the_cuts_between_blocks_change_nothing(step: int):
         assert [*events, *decoder.finish()] == decode(call), call.name
 
 
-def watch(body: bytes, step: int) -> StreamObserver:
-    observer = StreamObserver()
-    for at in range(0, len(body), step):
-        if observer.feed(body[at : at + step]):
-            observer.flush()
-    observer.finish()
-    return observer
-
-
 def classes(reported: dict[str, Any], items: list[dict[str, Any]]) -> Usage:
     """What is reported, in our classes: told by hand, apart from the code."""
     given: dict[str, int] = reported.get("input_tokens_details") or {}
@@ -279,8 +271,8 @@ def test_the_usage_of_every_recorded_answer_is_what_it_reports():
         reported = response.get("usage")
         expected = classes(reported, response["output"]) if reported else None
         if call.is_stream:
-            found = watch(call.body, FLUSH_BYTES).usage
-            assert watch(call.body, 97).usage == found, call.name
+            found = watch(StreamObserver(), call.body, FLUSH_BYTES).usage
+            assert watch(StreamObserver(), call.body, 97).usage == found, call.name
         else:
             observed = observe_answer(call.body)
             assert observed is not None, call.name
@@ -293,7 +285,7 @@ def test_the_usage_of_every_recorded_answer_is_what_it_reports():
 
 def test_recorded_text_is_counted():
     for call in answered(stream=True):
-        observer = watch(call.body, FLUSH_BYTES)
+        observer = watch(StreamObserver(), call.body, FLUSH_BYTES)
         lines = [line for line in plain(call).splitlines() if line.startswith(b"data: {")]
         deltas = [orjson.loads(line[6:]).get("delta") for line in lines]
         expected = sum(len(delta.encode()) for delta in deltas if isinstance(delta, str))

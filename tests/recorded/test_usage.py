@@ -15,6 +15,7 @@ from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
 from anygate.routing.failover import judge, unknown_model
 from tests.recorded.expected import answers_of, classes_of, reported_usage
 from tests.recorded.recordings import KINDS, Recording
+from tests.recorded.watching import watch
 from tests.specs.documents import shared_file
 
 
@@ -42,18 +43,9 @@ def streams() -> list[Recording]:
     return [recording for recording in served() if recording.is_stream]
 
 
-def watch(body: bytes, step: int) -> StreamObserver:
-    observer = StreamObserver()
-    for at in range(0, len(body), step):
-        if observer.feed(body[at : at + step]):
-            observer.flush()
-    observer.finish()
-    return observer
-
-
 def observed_usage(recording: Recording) -> Usage | None:
     if recording.is_stream:
-        return watch(recording.body, FLUSH_BYTES).usage
+        return watch(StreamObserver(), recording.body, FLUSH_BYTES).usage
     observed = observe_answer(recording.body)
     assert observed is not None, f"{recording.name} counts as nonsense"
     return observed.usage
@@ -92,13 +84,16 @@ def test_the_usage_of_every_recorded_answer_is_what_the_recording_reports():
 @pytest.mark.parametrize("step", [97, 1500])
 def test_the_cuts_between_blocks_of_a_recorded_stream_change_nothing(step: int):
     for recording in streams():
-        cut, whole = watch(recording.body, step), watch(recording.body, len(recording.body))
+        cut, whole = (
+            watch(StreamObserver(), recording.body, step),
+            watch(StreamObserver(), recording.body, len(recording.body)),
+        )
         assert (cut.usage, cut.text_bytes, cut.error) == (whole.usage, whole.text_bytes, whole.error), recording.name
 
 
 def test_recorded_text_is_counted_where_there_is_some():
     for recording in streams():
-        observer = watch(recording.body, FLUSH_BYTES)
+        observer = watch(StreamObserver(), recording.body, FLUSH_BYTES)
         choices = [choice for event in answers_of(recording) for choice in event.get("choices") or ()]
         contents = [choice.get("delta", {}).get("content") for choice in choices]
         text = "".join(content for content in contents if isinstance(content, str))

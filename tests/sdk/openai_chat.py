@@ -4,10 +4,10 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-import openai
 from pydantic import BaseModel
 
 from tests.sdk.heard import BOTH, CITY, ONE_BY_ONE, RESULTS, TOOLS, Heard
+from tests.sdk.openai_sdk import OpenaiClient
 from tests.sdk.upstreams import Upstream
 
 OFFERED: list[Any] = [
@@ -23,18 +23,10 @@ class Person(BaseModel):
     age: int
 
 
-class ChatClient:
+class ChatClient(OpenaiClient):
     """Drives it."""
 
     speaks = "openai.chat"
-    version = openai.__version__
-
-    def __init__(self, origin: str, key: str) -> None:
-        self.client: Any = openai.OpenAI(base_url=f"{origin}/v1", api_key=key, max_retries=0)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self.client.close()
 
     def loop(self, upstream: Upstream, *, streamed: bool, then: Upstream | None = None) -> list[Heard]:
         """Three turns with two tools, one after the other; the messages go back as the SDK has them."""

@@ -4,10 +4,9 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
-import openai
-
 from tests.sdk.heard import BOTH, CITY, ONE_BY_ONE, RESULTS, TOOLS, Heard
 from tests.sdk.openai_chat import Person
+from tests.sdk.openai_sdk import OpenaiClient
 from tests.sdk.upstreams import Upstream
 
 OFFERED: list[Any] = [
@@ -16,18 +15,10 @@ OFFERED: list[Any] = [
 ]
 
 
-class ResponsesClient:
+class ResponsesClient(OpenaiClient):
     """Drives it."""
 
     speaks = "openai.responses"
-    version = openai.__version__
-
-    def __init__(self, origin: str, key: str) -> None:
-        self.client: Any = openai.OpenAI(base_url=f"{origin}/v1", api_key=key, max_retries=0)
-
-    def close(self) -> None:
-        """Close its connections."""
-        self.client.close()
 
     def loop(self, upstream: Upstream, *, streamed: bool, then: Upstream | None = None) -> list[Heard]:
         """Three turns with two tools, one after the other; the items of the output go back as the SDK has them."""

@@ -7,11 +7,11 @@ import orjson
 import pytest
 
 from anygate.providers.table import Endpoint, Provider
-from anygate.sandbox.answer import Answer
 from anygate.sandbox.faults import faults_asked, refusal_of
 from anygate.sandbox.openai_chat import SPEAKER
 from anygate.sandbox.refusal import Refused
 from anygate.sandbox.speaker import Ask, Memory
+from tests.specs.answers import body_of
 from tests.specs.openai import chat_chunks, validate_chat_request, validate_chat_response, validate_error
 
 OPENAI = Provider("openai", "OpenAI", "", "", endpoints={"chat": Endpoint("openai.chat", "POST", "/v1")})
@@ -90,10 +90,6 @@ def ask_for(fields: Mapping[str, Any]) -> Ask:
     validate_chat_request(request)
     faults = faults_asked(request["model"], "sk-test", "")
     return Ask(OPENAI, request["model"], request, "sk-test", faults, Memory(0, lambda: NOW))
-
-
-def body_of(answer: Answer) -> bytes:
-    return b"".join(step for step in answer.blocks if isinstance(step, bytes))
 
 
 def whole(fields: Mapping[str, Any]) -> dict[str, Any]:

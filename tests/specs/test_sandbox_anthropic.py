@@ -16,6 +16,7 @@ from anygate.sandbox.json_values import Json, as_object
 from anygate.sandbox.pictures import png
 from anygate.sandbox.refusal import Refused
 from anygate.sandbox.speaker import Ask, Memory
+from tests.specs.answers import body_of
 from tests.specs.anthropic import validate_count_response
 from tests.specs.anthropic_strict import (
     message_events,
@@ -157,10 +158,6 @@ def ask_for(
         operation,
         headers=headers,
     )
-
-
-def body_of(answer: Answer) -> bytes:
-    return b"".join(step for step in answer.blocks if isinstance(step, bytes))
 
 
 def whole(fields: Mapping[str, Any], memory: Memory | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from anygate.sandbox.faults import faults_asked, refusal_of
 from anygate.sandbox.json_values import Json, as_object
 from anygate.sandbox.refusal import Refused
 from anygate.sandbox.speaker import Ask, Memory
+from tests.specs.answers import body_of
 from tests.specs.cohere import chat_events, validate_chat_response, validate_messages
 from tests.specs.documents import shared_file
 
@@ -74,10 +75,6 @@ def ask_for(fields: Mapping[str, Any]) -> Ask:
     validate_messages(request["messages"])
     faults = faults_asked(request["model"], "sk-test", "")
     return Ask(COHERE, request["model"], request, "sk-test", faults, Memory(0, lambda: NOW))
-
-
-def body_of(answer: Answer) -> bytes:
-    return b"".join(step for step in answer.blocks if isinstance(step, bytes))
 
 
 def whole(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import orjson
 import pytest
 
 from anygate.providers.table import Endpoint, Provider
-from anygate.sandbox.answer import Answer
 from anygate.sandbox.faults import faults_asked, refusal_of
 from anygate.sandbox.gemini_fields import read_message
 from anygate.sandbox.gemini_request import check_contents
 from anygate.sandbox.google_gemini import SPEAKER
 from anygate.sandbox.refusal import Refused
 from anygate.sandbox.speaker import Ask, Memory
+from tests.specs.answers import body_of
 from tests.specs.documents import shared_file
 from tests.specs.gemini import unknown, validate_gemini
 
@@ -103,10 +103,6 @@ def ask_for(fields: Mapping[str, Any], *, streamed: bool = False, alt: str = "ss
     faults = faults_asked(model, "k", "")
     query = {"alt": alt} if streamed and alt else {}
     return Ask(GEMINI, model, request, "k", faults, MEMORY, operation, streamed=streamed, query=query)
-
-
-def body_of(answer: Answer) -> bytes:
-    return b"".join(step for step in answer.blocks if isinstance(step, bytes))
 
 
 def whole(fields: Mapping[str, Any]) -> dict[str, Any]:

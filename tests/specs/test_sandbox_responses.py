@@ -9,7 +9,6 @@ import orjson
 import pytest
 
 from anygate.providers.table import Endpoint, Provider
-from anygate.sandbox.answer import Answer
 from anygate.sandbox.faults import faults_asked, refusal_of
 from anygate.sandbox.openai_files import SPEAKER as FILES
 from anygate.sandbox.openai_responses import SPEAKER
@@ -17,6 +16,7 @@ from anygate.sandbox.openai_vector_stores import SPEAKER as STORES
 from anygate.sandbox.refusal import Refused
 from anygate.sandbox.responses_request import check_request
 from anygate.sandbox.speaker import Ask, Memory
+from tests.specs.answers import body_of
 from tests.specs.documents import shared_file
 from tests.specs.openai import validate_error
 from tests.specs.responses import response_events, validate_event, validate_openai, validate_response
@@ -151,10 +151,6 @@ class Account:
         body = body_of(STORES.answer(asked))
         validate_openai(schema, body)
         return orjson.loads(body)
-
-
-def body_of(answer: Answer) -> bytes:
-    return b"".join(step for step in answer.blocks if isinstance(step, bytes))
 
 
 @pytest.fixture
