@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-KEY_LINE = b"Authorization: Bearer %b\r\n"
-
 
 @dataclass(frozen=True)
 class Answer:

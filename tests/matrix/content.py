@@ -9,13 +9,11 @@ import orjson
 from anygate.canonical.blocks import (
     Block,
     Media,
-    NativeBlock,
     Refusal,
     Text,
     Thinking,
     ToolCall,
     ToolResult,
-    WebSearchCall,
 )
 from anygate.canonical.chat import Chat, CustomTool, FunctionTool
 from anygate.canonical.chat_events import Answer
@@ -202,8 +200,3 @@ def called(blocks: Iterable[Block]) -> list[tuple[str, str, Any]]:
     return [
         (call.id, call.name, {"input": call.arguments} if call.custom else parsed(call.arguments)) for call in found
     ]
-
-
-def has_native(blocks: Iterable[Block]) -> bool:
-    """Does it hold something that only one protocol has?"""
-    return any(isinstance(block, NativeBlock | WebSearchCall) for block in blocks)

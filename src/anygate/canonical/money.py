@@ -1,6 +1,6 @@
 """Money is an integer of 1e-9 USD; nothing here or elsewhere holds it in a float."""
 
-from decimal import ROUND_CEILING, Context, Decimal, Inexact, InvalidOperation, Overflow
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import NewType
 
 Nanos = NewType("Nanos", int)
@@ -38,8 +38,3 @@ def usd_text(nanos: int) -> str:
     whole, part = divmod(abs(nanos), NANOS_PER_USD)
     digits = f"{part:09d}".rstrip("0").ljust(2, "0")
     return f"{sign}{whole}.{digits}"
-
-
-def round_up(amount: Decimal) -> Nanos:
-    """A decimal number of nanos -> whole nanos, rounded up once."""
-    return Nanos(int(amount.to_integral_value(rounding=ROUND_CEILING)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.money import LARGEST_NANOS, nanos_from_usd, round_up, usd_text
+from anygate.canonical.money import LARGEST_NANOS, nanos_from_usd, usd_text
 
 NANOS = st.integers(-LARGEST_NANOS, LARGEST_NANOS)
 
@@ -86,11 +86,3 @@ def test_any_text_is_an_amount_or_a_value_error(text: str):
     except ValueError:
         return
     assert abs(nanos) <= LARGEST_NANOS
-
-
-@pytest.mark.parametrize(
-    ("amount", "nanos"),
-    [("0", 0), ("0.0000001", 1), ("1", 1), ("1.5", 2), ("-1.5", -1), ("12345678901234567890.1", 12345678901234567891)],
-)
-def test_a_fraction_of_a_nano_is_a_nano(amount: str, nanos: int):
-    assert round_up(Decimal(amount)) == nanos

@@ -14,11 +14,6 @@ def match(price: Price, parameters: Mapping[str, Any]) -> Condition | None:
     return None
 
 
-def parameters_read(price: Price) -> frozenset[str]:
-    """The top-level names of the request parameters that the price depends on."""
-    return frozenset(name.partition(".")[0] for condition in price.when for name in condition.match)
-
-
 def _parameter(parameters: Mapping[str, Any], name: str) -> Any:
     """A parameter by name; `a.b` is b within the object a, unless a parameter is really called so."""
     if name in parameters:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from anygate.canonical.price import Condition, Price
-from anygate.pricing.condition import match, parameters_read
+from anygate.pricing.condition import match
 
 PRO = Condition({"mode": "pro", "sound": True}, {"second": Decimal("0.14")})
 FIVE = Condition({"duration": 5}, {"second": Decimal("0.07")})
@@ -39,8 +39,3 @@ def test_the_first_condition_that_matches_by_value_and_kind_counts(
 
 def test_a_condition_on_one_is_not_met_by_true():
     assert match(Price({}, when=(Condition({"n": 1}, {"image": Decimal(1)}),)), {"n": True}) is None
-
-
-def test_the_parameters_that_a_price_reads_are_named_by_their_top_level():
-    assert parameters_read(PRICE) == {"mode", "sound", "duration", "web_search_options"}
-    assert parameters_read(Price({})) == frozenset()

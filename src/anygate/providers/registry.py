@@ -9,11 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 import anygate.providers
-from anygate.providers.table import COMMON_OPTIONS, Endpoint, Model, Option, Provider
+from anygate.providers.table import COMMON_OPTIONS, Endpoint, Model, Provider
 from anygate.providers.urls import Target, fill_host, join, without_end
 from anygate.routing.patterns import best_match
-
-_KINDS: Mapping[str, type] = {"str": str, "bool": bool, "int": int}
 
 
 @cache
@@ -148,25 +146,3 @@ def _joined(
     base_url: str, folds: tuple[str, ...], path: str, query: str, values: tuple[tuple[str, Any], ...], named: str
 ) -> Target:
     return join(base_url, folds, path, dict(values), named, query)
-
-
-def check_options(table: Provider, options: Mapping[str, Any]) -> None:
-    """Do the options of a channel suit its provider's table?
-
-    Raises:
-        ValueError: an option that the table does not have (the message names the nearest), or a wrong value.
-    """
-    known = {**COMMON_OPTIONS, **table.options}
-    for name, value in options.items():
-        declared = known.get(name)
-        if declared is None:
-            near = get_close_matches(name, known, 1)
-            raise ValueError(f"unknown option {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
-        _check_option(name, declared, value)
-
-
-def _check_option(name: str, declared: Option, value: Any) -> None:
-    if type(value) is not _KINDS[declared.kind]:
-        raise ValueError(f"option {name!r} must be a {declared.kind}, not {value!r}")
-    if declared.choices and value not in declared.choices:
-        raise ValueError(f"option {name!r} must be one of {', '.join(declared.choices)}, not {value!r}")

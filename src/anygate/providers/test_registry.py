@@ -2,7 +2,6 @@ import pytest
 
 from anygate.providers.registry import (
     all_providers,
-    check_options,
     endpoint,
     maker,
     model,
@@ -49,19 +48,6 @@ def test_an_option_chooses_the_endpoint():
     assert endpoint(azure, "video.create", {}) is None
     with pytest.raises(LookupError, match=r"azure does not serve video\.create"):
         target(azure, "video.create", "https://x.example", {}, "m")
-
-
-def test_options_are_checked_against_the_table():
-    check_options(AURORA, {"region": "us", "tries": 5, "stream_usage": False})
-    for options, message in (
-        ({"regoin": "us"}, "did you mean 'region'"),
-        ({"region": "mars"}, "one of eu, us"),
-        ({"region": 5}, "must be a str"),
-        ({"tries": True}, "must be a int"),
-        ({"stream_usage": "no"}, "must be a bool"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            check_options(AURORA, options)
 
 
 def test_a_channel_overrides_what_the_table_says_of_stream_usage():

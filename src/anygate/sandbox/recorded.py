@@ -1,7 +1,7 @@
 """What the sandbox remembers of the requests that it was sent."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -120,7 +120,3 @@ class Log:
 
     def __getitem__(self, index: int) -> Recorded:
         return self._requests[index]
-
-    def of_provider(self, slug: str) -> Iterable[Recorded]:
-        """Those that came to one provider's address."""
-        return [recorded for recorded in self if recorded.provider == slug]

@@ -29,7 +29,6 @@ class Miss(Enum):
 
 MISS = Miss.MISS
 
-Listener = Callable[[Snapshot], None]
 Changed = list[tuple[int, bytes]]
 
 
@@ -71,7 +70,6 @@ class Configuration:
         self._unknown: dict[bytes, None] = {}
         self._loading: dict[bytes, asyncio.Task[Token | None]] = {}
         self._refreshing = asyncio.Lock()
-        self._listeners: list[Listener] = []
         self._trouble = ""
 
     @property
@@ -89,10 +87,6 @@ class Configuration:
     def ready(self) -> bool:
         """Is there a snapshot?"""
         return self._snapshot is not None
-
-    def on_change(self, listener: Listener) -> None:
-        """Call `listener` in the event loop with each new snapshot, the first included."""
-        self._listeners.append(listener)
 
     async def start(self) -> None:
         """Read the first snapshot.
@@ -131,8 +125,6 @@ class Configuration:
             snapshot, changed = found
             self._snapshot = snapshot
             self._forget(changed)
-        for listener in self._listeners:
-            listener(snapshot)
         return True
 
     def _read(self, known: int | None) -> tuple[Snapshot, Changed | None] | None:

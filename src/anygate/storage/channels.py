@@ -165,12 +165,6 @@ def load_channel(connection: Reading, stored: StoredChannel, cipher: Cipher) -> 
     return decode_channel(stored, [_open_credential(row, cipher) for row in rows], cipher)
 
 
-def load_credential(connection: Reading, credential_id: int, cipher: Cipher) -> Credential | None:
-    """One credential, retired or not: a task keeps the one it was submitted with."""
-    row = connection.execute(select(credentials).where(credentials.c.id == credential_id)).first()
-    return None if row is None else _open_credential(row, cipher)
-
-
 def rewrap(change: Change, cipher: Cipher) -> int:
     """Encrypt with the first key what an older one encrypted, so that the older can be given up; returns how many."""
     count = 0

@@ -39,11 +39,6 @@ class Change:
         """For a change whose rows carry no revision."""
         self._revision = self.revision
 
-    @property
-    def bumped(self) -> bool:
-        """Has anything been changed?"""
-        return self._revision is not None
-
 
 @contextmanager
 def changing(database: Database, now_ms: int | None = None) -> Generator[Change]:

@@ -76,12 +76,6 @@ def find_by_access_token(connection: Reading, token_hash: bytes) -> User | None:
     return None if row is None else _user(row)
 
 
-def find_login(connection: Reading, name: str) -> tuple[User, str] | None:
-    """A user who may log in, and the password's hash; None without a password, switched off or removed."""
-    row = connection.execute(_users().where(users.c.name == name, ~users.c.disabled, ~users.c.removed)).first()
-    return None if row is None or row.password_hash is None else (_user(row), str(row.password_hash))
-
-
 def insert_user(change: Change, *, name: str, role: str, group: str, account_id: AccountId, source: str) -> int:
     """Add a user whose wallet is open, and return the id.
 

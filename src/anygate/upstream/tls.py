@@ -23,26 +23,9 @@ _REASONS = {
 
 @cache
 def default_context() -> ssl.SSLContext:
-    """The context that all connections share. Made once: reading the roots takes tens of milliseconds."""
+    """The context that all connections share, offering HTTP/1.1 only. Made once: reading the roots takes tens of milliseconds."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
-    return prepared(context)
-
-
-def context_trusting(ca_file: str) -> ssl.SSLContext:
-    """A context that trusts the certificates in a PEM file besides the usual roots.
-
-    Raises:
-        OSError, ssl.SSLError: the file cannot be read or holds no certificate.
-    """
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    context.load_verify_locations(ca_file)
-    return prepared(context)
-
-
-def prepared(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The context, offering HTTP/1.1 only."""
     context.set_alpn_protocols(["http/1.1"])
     return context
 
