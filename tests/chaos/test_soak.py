@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import psutil
 
-from anygate.sandbox.server import Sandbox
 from tests.chaos.conftest import Figures, NewServer
 from tests.faulty import FaultyServer, chat_document
 
@@ -60,7 +59,7 @@ async def ask_many(port: int, numbers: "count[int]", requests: int) -> None:
 
 
 def test_the_memory_of_a_process_does_not_grow_with_the_requests_it_has_served(
-    new_server: NewServer, sandbox: Sandbox, database_url: str, figures: Figures
+    new_server: NewServer, database_url: str, figures: Figures
 ):
     server = new_server(database_url=database_url)
     for before, after in CONFIG_CHANGES.items():

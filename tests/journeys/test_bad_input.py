@@ -26,7 +26,7 @@ PRICES = {"gpt-4o*": {"input": "1", "output": "2"}, "bad-*": {"input": "1", "out
 
 
 @pytest.fixture(scope="module")
-def imposter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def imposter() -> Iterator[str]:
     """The base URL of an upstream whose certificate nobody vouches for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate: Any = trustme.CA().issue_cert("127.0.0.1")

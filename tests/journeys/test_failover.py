@@ -123,7 +123,7 @@ def test_a_channel_that_cannot_be_reached_is_passed_over(gateway: TestGateway):
     assert row["attempts"][1]["reason"] == "failover: upstream_unreachable"
 
 
-def test_a_refusal_that_the_request_caused_is_never_tried_elsewhere(gateway: TestGateway, upstreams: Sandbox):
+def test_a_refusal_that_the_request_caused_is_never_tried_elsewhere(gateway: TestGateway):
     response = ask(gateway, "m-400")
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "sandbox_refused"

@@ -67,7 +67,7 @@ def test_the_upstreams_account_is_not_shown(gateway: TestGateway, stream: bool):
     assert response.headers["content-type"] == ("text/event-stream; charset=utf-8" if stream else "application/json")
 
 
-def answers(gateway: TestGateway, upstreams: Sandbox) -> Iterator[httpx.Response]:
+def answers(gateway: TestGateway) -> Iterator[httpx.Response]:
     """One answer of each kind."""
     client = gateway.client()
     yield gateway.chat(BODY)
@@ -85,9 +85,9 @@ def answers(gateway: TestGateway, upstreams: Sandbox) -> Iterator[httpx.Response
     yield httpx.post(f"{gateway.base_url}/v1/chat/completions", json=BODY, trust_env=False, verify=False)
 
 
-def test_every_answer_names_its_request_and_our_share_of_the_time(gateway: TestGateway, upstreams: Sandbox):
+def test_every_answer_names_its_request_and_our_share_of_the_time(gateway: TestGateway):
     seen = set[str]()
-    for response in answers(gateway, upstreams):
+    for response in answers(gateway):
         assert re.fullmatch(
             r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", response.headers["x-request-id"]
         )
@@ -101,7 +101,7 @@ def test_secrets_and_addresses_of_channels_never_reach_a_client(gateway: TestGat
     upstreams.script(
         Answer(200, (b"oops, sk-main at /secret/path",), (("content-type", "text/plain"),)), model="leaks", times=1
     )
-    for response in [*answers(gateway, upstreams), gateway.chat({**BODY, "model": "leaks"})]:
+    for response in [*answers(gateway), gateway.chat({**BODY, "model": "leaks"})]:
         everything = response.text + str(response.headers)
         for secret in ("sk-main", upstreams.base_url, "Traceback", "/work/", "secret/path"):
             assert secret not in everything

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from tests.matrix.wire import A, C, G, R
 
 _NOT_ASKED = "cannot be asked for in this protocol"
-_NO_FIELD = "the protocol has no field for it"
 
 ANSWER_LOSSES: Mapping[tuple[str, str], str] = {
     ("several answers", R): _NOT_ASKED,

@@ -164,7 +164,7 @@ def test_a_channel_is_checked_stored_switched_and_deleted(database: Database, ci
     channels.create_channel(database, cipher, channel)
 
 
-def test_a_channel_with_mistakes_names_each_field(tmp_path: Path):
+def test_a_channel_with_mistakes_names_each_field():
     with pytest.raises(InvalidInput) as raised:
         channels.parse_channel(
             {"name": "x", "provider": "opnai", "modles": []}, all_providers(), channels.literal_secret
