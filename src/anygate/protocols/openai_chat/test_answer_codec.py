@@ -9,26 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES
 
-from anygate.canonical.blocks import (
-    Block,
-    Citation,
-    Media,
-    Refusal,
-    Signature,
-    Text,
-    Thinking,
-    TokenLogprob,
-    ToolCall,
-)
+from anygate.canonical.blocks import Block, Citation, Media, Refusal, Signature, Text, Thinking, TokenLogprob, ToolCall
 from anygate.canonical.chat import Chat
-from anygate.canonical.chat_events import (
-    Answer,
-    ChatEvent,
-    Choice,
-    Failed,
-    Finished,
-    StopReason,
-)
+from anygate.canonical.chat_events import Answer, ChatEvent, Choice, Failed, Finished, StopReason
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply, Source

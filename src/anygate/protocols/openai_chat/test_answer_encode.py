@@ -20,16 +20,7 @@ from anygate.canonical.blocks import (
     WebSearchCall,
 )
 from anygate.canonical.chat import Chat, CustomTool, Speech
-from anygate.canonical.chat_events import (
-    Answer,
-    BlockEnded,
-    BlockStarted,
-    Choice,
-    Failed,
-    Finished,
-    Signed,
-    Started,
-)
+from anygate.canonical.chat_events import Answer, BlockEnded, BlockStarted, Choice, Failed, Finished, Signed, Started
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Reply
 from anygate.protocols.fold import unfold

@@ -9,22 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anygate.canonical.blocks import (
-    Citation,
-    Media,
-    Signature,
-    Text,
-    Thinking,
-    TokenLogprob,
-    ToolCall,
-)
-from anygate.canonical.chat_events import (
-    Answer,
-    ChatEvent,
-    Choice,
-    Failed,
-    Finished,
-)
+from anygate.canonical.blocks import Citation, Media, Signature, Text, Thinking, TokenLogprob, ToolCall
+from anygate.canonical.chat_events import Answer, ChatEvent, Choice, Failed, Finished
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Source
@@ -58,8 +44,8 @@ def deltas(*given: Any, finish: str = "stop", **fields: Any) -> bytes:
     return frames(*pieces, last) + b"data: [DONE]\n\n"
 
 
-def streamed(wire: bytes, source: Source = SOURCE) -> list[ChatEvent]:
-    decoder = StreamDecoder(source)
+def streamed(wire: bytes) -> list[ChatEvent]:
+    decoder = StreamDecoder(SOURCE)
     return decoder.feed(wire) + decoder.finish()
 
 
