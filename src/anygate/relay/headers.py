@@ -38,9 +38,15 @@ _FORWARDING = {
     b"x-request-id",
 }
 _ACCOUNT = {b"openai-organization", b"openai-project", b"x-goog-user-project", b"x-amz-security-token"}
-_DENIED = frozenset(_HOP_BY_HOP | _OURS | _FORWARDING | _ACCOUNT | KEY_HEADERS)
+_TURNS = {b"x-goog-fieldmask", b"x-http-method-override"}
+"""Would make another request of it: an answer without its usage, another method."""
+
+_DENIED = frozenset(_HOP_BY_HOP | _OURS | _FORWARDING | _ACCOUNT | _TURNS | KEY_HEADERS)
 _PLAIN_CONNECTIONS = (b"keep-alive", b"close")
-_DENIED_PREFIXES = (b"x-anygate-", b"x-forwarded-", b"cf-", b"sec-websocket-", b"sec-fetch-")
+_DENIED_PREFIXES = (
+    *(b"x-anygate-", b"x-forwarded-", b"cf-", b"sec-websocket-", b"sec-fetch-"),
+    *(b"x-amzn-bedrock-", b"x-vertex-ai-"),  # choose a dearer tier, beside the body that the price is found by
+)
 
 
 class _Plan(NamedTuple):

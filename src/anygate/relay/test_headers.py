@@ -27,6 +27,8 @@ NOTHING: frozenset[bytes] = frozenset()
         *("keep-alive", "proxy-authorization", "proxy-connection", "connection", "http2-settings"),
         *("authorization", "x-api-key", "x-goog-api-key", "api-key", "mj-api-secret", "xi-api-key"),
         *("forwarded", "via", "x-real-ip", "x-forwarded-for", "x-forwarded-host", "cf-connecting-ip", "true-client-ip"),
+        *("x-goog-fieldmask", "x-http-method-override", "x-amzn-bedrock-service-tier"),
+        *("x-vertex-ai-llm-shared-request-type",),
         *("x-anygate-trace", "x-request-id", "openai-organization", "openai-project", "sec-websocket-key"),
     ],
 )
