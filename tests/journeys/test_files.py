@@ -126,6 +126,8 @@ def test_another_user_reaches_nothing(house: House):
     stores: Any = house.bob.vector_stores
     tools: list[Any] = [{"type": "file_search", "vector_store_ids": [store]}]
     part: Any = {"role": "user", "content": [{"type": "input_file", "file_id": name}]}
+    template: Any = {"id": "pmpt_1", "variables": {"file": {"type": "input_file", "file_id": name}}}
+    turn: Any = {"role": "user", "content": [{"type": "file", "file": {"file_id": name}}]}
     house.upstreams.requests.clear()
     for act in (
         lambda: files.retrieve(name),
@@ -145,11 +147,39 @@ def test_another_user_reaches_nothing(house: House):
         lambda: stores.file_batches.create(own, files=[{"file_id": name}]),
         lambda: house.bob.responses.create(model="gpt-4o", input="x", tools=tools),
         lambda: house.bob.responses.create(model="gpt-4o", input=[part]),
+        lambda: house.bob.responses.create(model="gpt-4o", prompt=template),
+        lambda: house.bob.chat.completions.create(model="gpt-4o", messages=[turn]),
     ):
         with pytest.raises(openai.NotFoundError):
             act()
     assert list(house.upstreams.requests) == []
     assert house.alice.files.retrieve(name).id == name
+
+
+def test_no_file_is_reached_by_a_body_that_can_be_read_in_two_ways(house: House):
+    name, own = upload(house.alice), upload(house.bob)
+    store = house.bob.vector_stores.create().id
+    house.upstreams.requests.clear()
+    client = house.gateway.client(headers={"authorization": "Bearer sk-test-bob"})
+    for path, body in (
+        ("", b'{"file_ids": ["%b"], "file_ids": ["%b"]}' % (name.encode(), own.encode())),
+        ("", b'{"file_ids": ["%b"], "metadata": NaN}' % name.encode()),
+        ("", json.dumps({"file_ids": [name]}).encode("utf-16")),
+        (f"/{store}/files", b'{"file_id": "%b", "file\\u005fid": "%b"}' % (name.encode(), own.encode())),
+    ):
+        answer = client.post(f"/v1/vector_stores{path}", content=body, headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert list(house.upstreams.requests) == []
+
+
+def test_a_chat_that_names_a_file_is_served_where_the_file_lies(house: House):
+    house.upstreams.inject("500", provider="openai")
+    name = upload(house.alice)  # at the channel that is not the first to be asked
+    turn: Any = {"role": "user", "content": [{"type": "file", "file": {"file_id": name}}]}
+    house.upstreams.requests.clear()
+    raw = house.alice.chat.completions.with_raw_response.create(model="gpt-4o", messages=[turn])
+    assert house.keys("/chat/completions") == {"Bearer sk-one"}
+    assert billed(house.gateway, raw.headers["x-request-id"])["attempts"][0]["reason"] == "pinned"
 
 
 def test_a_list_shows_ones_own_of_every_place_and_in_pages(house: House):

@@ -254,7 +254,7 @@ class ChatCodec:
         limit_fields: names of the output limit among which providers differ; (): the protocol has one name for it.
         done: found in a stream's last block when the stream is complete; None: only the body's end tells.
         heartbeat: what may be sent between events to keep a connection alive.
-        references: (the request's document) -> ids of files and stores that belong to one upstream account.
+        references: the request -> ids of files and stores that belong to one upstream account.
         state: where answers are kept; None: the protocol keeps nothing.
         holds_foreign: does the history hold signatures of other makers, which this protocol's providers would refuse?
             Such a request is written anew even for an upstream of the same protocol.
@@ -278,7 +278,7 @@ class ChatCodec:
     heartbeat: bytes = b": heartbeat\n\n"
     holds_foreign: Callable[[ChatRequest], bool] | None = None
     encode_count: Callable[[int], bytes] | None = None
-    references: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
+    references: Callable[[ChatRequest], Sequence[str]] | None = None
     state: ChatState | None = None
     inlines: Callable[[Media], bool] | None = None
     decode_request: Callable[[ChatRequest], Chat] | None = None

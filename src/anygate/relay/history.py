@@ -45,6 +45,11 @@ class Bound(msgspec.Struct):
     place: Place | None = None
 
 
+def refers(codec: ChatCodec, request: ChatRequest) -> bool:
+    """Does the request name something that must be looked up?"""
+    return bool(request.previous) or (codec.references is not None and bool(codec.references(request)))
+
+
 async def bind(keeper: Keeper, user_id: int, codec: ChatCodec, request: ChatRequest) -> Bound:
     """Look up what the request refers to.
 
@@ -53,7 +58,7 @@ async def bind(keeper: Keeper, user_id: int, codec: ChatCodec, request: ChatRequ
         NotFound, InvalidRequest: as `pins.common_place`.
     """
     place: Place | None = None
-    if codec.references is not None and (names := codec.references(request.document)):
+    if codec.references is not None and (names := codec.references(request)):
         place = await common_place(keeper, user_id, names, "file_id")
     if not request.previous or codec.state is None:
         return Bound(request, place)

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
-import orjson
-
 from anygate.canonical.errors import InvalidRequest, NotFound
 from anygate.canonical.token import Token
 from anygate.edge.exchange import RelayExchange
 from anygate.observe.record import Record
+from anygate.protocols.chat_request import decode_object
 from anygate.protocols.json_values import object_of
 from anygate.relay.gateway import Gateway
 from anygate.relay.pins import common_place, find_pin, pin, unpin
@@ -82,13 +81,14 @@ async def _places(gateway: Gateway, exchange: RelayExchange, token: Token, resou
 
 
 def _named(exchange: RelayExchange, resource: Resource) -> list[str]:
-    """The ids that the body's members name."""
-    if not resource.references:
+    """The ids that the body's members name.
+
+    Raises:
+        InvalidRequest: the body can be read in two ways, so that the upstream might find other ids in it.
+    """
+    if not resource.references or not exchange.body.size:
         return []
-    try:
-        document: Any = orjson.loads(bytes(exchange.body.buffer()) or b"{}")
-    except orjson.JSONDecodeError:
-        return []  # the upstream says what is wrong with it
+    document, _ = decode_object(exchange.body.buffer())
     return [name for path in resource.references for name in _texts(document, path.split("."))]
 
 

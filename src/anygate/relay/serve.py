@@ -31,7 +31,7 @@ from anygate.relay.attempts import SILENT_OPERATIONS, Attempts, Elsewhere
 from anygate.relay.background import is_wanted, prepare, start
 from anygate.relay.bill import Bill
 from anygate.relay.gateway import Gateway
-from anygate.relay.history import bind
+from anygate.relay.history import bind, refers
 from anygate.routing.affinity import Place
 from anygate.routing.directory import Directory, Service
 from anygate.routing.patterns import matches
@@ -55,11 +55,13 @@ def serve_chat(gateway: Gateway, exchange: RelayExchange, record: Record) -> Awa
     protocol = gateway.routes.protocol_of(exchange.route)
     codec, body = chat_codec(protocol), exchange.body
     token = known_token(gateway, exchange)
-    if token is None or not body.complete or codec.references is not None:
+    if token is None or not body.complete:
         return _serve_in_steps(gateway, exchange, record, protocol, codec)
     check_token(token, record)
     request = read_request(exchange, record, codec)
     check_model(token, request.model)
+    if refers(codec, request):
+        return _bind_and_ask(gateway, exchange, record, protocol, codec, request, token)
     _ask(gateway, exchange, record, protocol, codec, request, token, None, request.document)
     return None
 
@@ -76,6 +78,19 @@ async def _serve_in_steps(
         raise ClientGoneError
     request = read_request(exchange, record, codec)
     check_model(token, request.model)
+    await _bind_and_ask(gateway, exchange, record, protocol, codec, request, token)
+
+
+async def _bind_and_ask(
+    gateway: Gateway,
+    exchange: RelayExchange,
+    record: Record,
+    protocol: Protocol,
+    codec: ChatCodec,
+    request: ChatRequest,
+    token: Token,
+) -> None:
+    """The same for a request that may name what lies elsewhere."""
     said = request.document
     bound = await bind(gateway.keeper, token.user_id, codec, request)
     _ask(gateway, exchange, record, protocol, codec, bound.request, token, bound.place, said)

@@ -14,7 +14,7 @@ from anygate.protocols.openai_chat.answer_reader import StreamDecoder, decode_an
 from anygate.protocols.openai_chat.decode import decode_request
 from anygate.protocols.openai_chat.encode import encode_request
 from anygate.protocols.openai_chat.encode_parts import inlines
-from anygate.protocols.openai_chat.request import LIMIT_FIELDS, edit_request, read_request
+from anygate.protocols.openai_chat.request import LIMIT_FIELDS, edit_request, read_request, references
 from anygate.protocols.openai_chat.stream_encode import StreamEncoder
 from anygate.protocols.openai_chat.stream_observer import StreamObserver
 from anygate.protocols.openai_chat.usage_chunk import UsageChunkFilter
@@ -33,6 +33,7 @@ CODEC = ChatCodec(
     limit_fields=LIMIT_FIELDS,
     holds_foreign=holds_tag,
     done=re.compile(rb"data: \[DONE\]\s*\Z"),
+    references=references,
     inlines=inlines,
     decode_request=decode_request,
     encode_request=encode_request,

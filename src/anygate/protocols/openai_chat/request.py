@@ -169,6 +169,21 @@ def read_include_usage(options: Any) -> bool:
     return include is True
 
 
+def references(request: ChatRequest) -> list[str]:
+    """Files that a request names by their id."""
+    if "file" not in request.media:
+        return []
+    found: list[str] = []
+    for message in cast("list[dict[str, Any]]", request.opening):
+        content = message.get("content")
+        for part in cast("list[Any]", content) if isinstance(content, list) else ():
+            file = cast("dict[str, Any]", part).get("file") if isinstance(part, dict) else None
+            name = cast("dict[str, Any]", file).get("file_id") if isinstance(file, dict) else None
+            if isinstance(name, str) and name:
+                found.append(name)
+    return found
+
+
 def edit_request(request: ChatRequest, edits: Edits) -> list[bytes | memoryview]:
     """The bytes for the upstream, in pieces: the client's own but for a closed list of edits."""
     if not edits.set_body and not edits.drop_body and (usual := _edit_usual(request, edits)) is not None:

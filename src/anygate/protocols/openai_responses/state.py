@@ -152,10 +152,11 @@ def wants_keeping(document: Mapping[str, Any]) -> bool:
 _NAMES_THINGS = frozenset({"file_id", "file_ids", "vector_store_ids"})
 
 
-def references(document: Mapping[str, Any]) -> list[str]:
-    """Files and vector stores that a request names, wherever in its tools and its input."""
+def references(request: ChatRequest) -> list[str]:
+    """Files and vector stores that a request names, wherever in its tools, its input and what fills its prompt template."""
+    document = request.document
     found: list[str] = []
-    waiting: list[Any] = [document.get("tools"), document.get("input")]
+    waiting: list[Any] = [document.get("tools"), document.get("input"), document.get("prompt")]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
