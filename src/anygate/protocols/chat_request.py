@@ -9,13 +9,17 @@ from typing import Any, cast
 import msgspec
 import orjson
 
-from anygate.canonical.errors import InvalidRequest
+from anygate.canonical.errors import InvalidRequest, RequestTooLarge
 from anygate.protocols import json_spans
 from anygate.protocols.json_spans import Buffer
 
 SMALL_BYTES = 1 << 16
 LARGEST_LIMIT = 1 << 31
 LONGEST_MODEL = 512
+MOST_MARKS = 1 << 21
+"""Brackets, quotes and commas in a body. No model reads so many tokens, and reading them would hold everybody else up."""
+
+_SLICE = 1 << 20
 _TOO_DEEP = f"The body is nested deeper than {json_spans.MAX_DEPTH} levels"
 
 
@@ -79,7 +83,10 @@ def load_body(raw: Buffer) -> dict[str, Any]:
 
     Raises:
         InvalidRequest: not JSON, not UTF-8 or no object.
+        RequestTooLarge: it is of more parts than MOST_MARKS.
     """
+    if len(raw) > MOST_MARKS and _marks(raw) > MOST_MARKS:
+        raise RequestTooLarge(f"The body holds more than {MOST_MARKS} brackets, quotes and commas")
     try:
         document: Any = orjson.loads(raw if type(raw) is bytes else memoryview(raw))
     except orjson.JSONDecodeError as error:
@@ -89,6 +96,12 @@ def load_body(raw: Buffer) -> dict[str, Any]:
     if type(document) is not dict:
         raise InvalidRequest("The body must be a JSON object")
     return cast("dict[str, Any]", document)
+
+
+def _marks(raw: Buffer) -> int:
+    """Brackets that open, quotes and commas."""
+    pieces = (raw[start : start + _SLICE] for start in range(0, len(raw), _SLICE))
+    return sum(piece.count(mark) for piece in pieces for mark in (b"{", b"[", b'"', b","))
 
 
 def check_keys(raw: Buffer, document: dict[str, Any]) -> list[json_spans.Member] | None:
@@ -145,9 +158,21 @@ def has_only(strings: int, raw: bytes, document: dict[str, Any]) -> bool:
     return b"\\\\" not in raw and raw.count(b'"') - raw.count(b'\\"') == 2 * strings
 
 
+def first_repeated(names: Sequence[str]) -> str | None:
+    """The first name that was there before; None: each is there once."""
+    if len(set(names)) == len(names):
+        return None
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
 def _refuse_repeats(names: Sequence[str], prefix: str) -> None:
-    if len(set(names)) != len(names):
-        repeated = next(name for index, name in enumerate(names) if name in names[:index])
+    repeated = first_repeated(names)
+    if repeated is not None:
         raise InvalidRequest(f"`{prefix}{repeated}` is given twice", param=prefix + repeated)
 
 

@@ -123,14 +123,20 @@ def _skip(raw: Buffer, position: int) -> int:
 def _string_end(raw: Buffer, position: int) -> int:
     """The place after the string that begins at `position`; long strings pass at the speed of memchr."""
     end = raw.find(b'"', position + 1)
-    while raw[end - 1] == _BACKSLASH:
-        slashes = 1
-        while raw[end - 1 - slashes] == _BACKSLASH:
-            slashes += 1
-        if slashes % 2 == 0:
-            break
+    while raw[end - 1] == _BACKSLASH and _backslashes(raw, end) % 2:
         end = raw.find(b'"', end + 1)
     return end + 1
+
+
+def _backslashes(raw: Buffer, end: int) -> int:
+    """How many stand before `end`."""
+    size = 16
+    while True:
+        before = raw[max(end - size, 0) : end]
+        count = len(before) - len(before.rstrip(b"\\"))
+        if count < len(before):
+            return count
+        size *= 8
 
 
 def _value_end(raw: Buffer, position: int) -> int:

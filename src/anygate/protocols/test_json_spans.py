@@ -65,7 +65,9 @@ def test_a_nested_object_has_members_of_its_own():
     assert members(raw, outer.value_start) == [Member("b", 7, 13, 28), Member("d", 31, 35, 36)]
 
 
-@pytest.mark.parametrize("text", [rb'"\\"', rb'"\""', rb'"\\\""', rb'"a\\\\"', rb'"\\\\\\\"x"', rb'""'])
+@pytest.mark.parametrize(
+    "text", [rb'"\\"', rb'"\""', rb'"\\\""', rb'"a\\\\"', rb'"\\\\\\\"x"', rb'""', b'"%b\\""' % (b"\\\\" * 99)]
+)
 def test_backslashes_before_a_quote_are_counted(text: bytes):
     raw = b'{"a":' + text + b',"b":1}'
     assert [raw[found.value_start : found.value_end] for found in members(raw)] == [text, b"1"]

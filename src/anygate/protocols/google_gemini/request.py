@@ -14,7 +14,7 @@ from anygate.canonical.errors import InvalidRequest
 from anygate.protocols import json_spans
 from anygate.protocols.body_edits import edit_members
 from anygate.protocols.chat_codec import Edits
-from anygate.protocols.chat_request import ChatRequest, decode_object, read_model
+from anygate.protocols.chat_request import ChatRequest, decode_object, first_repeated, read_model
 from anygate.protocols.google_gemini.measure import measure
 from anygate.protocols.google_gemini.wire import camel, listed, message, whole
 from anygate.protocols.json_spans import Buffer, Edit, Member
@@ -103,9 +103,9 @@ def _refuse_repeats(raw: Buffer, document: Mapping[str, Any], spans: list[Member
         spans = json_spans.members(raw)
     config = next(span for span in spans if camel(span.name) == CONFIG and document[span.name] is not None)
     names = [camel(member.name) for member in json_spans.members(raw, config.value_start)]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise InvalidRequest(f"`{CONFIG}.{name}` is given twice", param=f"{CONFIG}.{name}")
+    name = first_repeated(names)
+    if name is not None:
+        raise InvalidRequest(f"`{CONFIG}.{name}` is given twice", param=f"{CONFIG}.{name}")
     return spans
 
 

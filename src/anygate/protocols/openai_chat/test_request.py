@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES, Pair, object_texts, pairs
 
-from anygate.canonical.errors import InvalidRequest
+from anygate.canonical.errors import InvalidRequest, RequestTooLarge
 from anygate.protocols.chat_codec import Edits
+from anygate.protocols.chat_request import MOST_MARKS
 from anygate.protocols.openai_chat.request import MAX_CHOICES, edit_request, read_request
 
 HELLO: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -363,3 +364,19 @@ def test_a_key_too_many_is_seen_however_the_body_is_written(form: dict[str, Any]
 def test_a_deep_value_is_refused_in_whatever_field(name: str, value: str):
     raw = json.dumps({field: told for field, told in USUAL.items() if field != name})[:-1] + f', "{name}": {value}}}'
     assert "nested deeper" in refusal(raw.encode()).message
+
+
+def test_of_very_many_keys_the_one_that_is_there_twice_is_found_at_once():
+    many = b"".join(b'"k%d":1,' % number for number in range(200_000))
+    assert refusal(body()[:-1] + b"," + many + b'"k7":1}').param == "k7"
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b'"",', b"1,"])
+def test_a_body_of_more_parts_than_any_model_reads_is_refused_unread(part: bytes):
+    with pytest.raises(RequestTooLarge):
+        read_request(body()[:-1] + b',"x":[' + part * MOST_MARKS + b"1]}")
+
+
+def test_a_large_body_of_text_is_read():
+    text = "a, b" * (MOST_MARKS // 2)
+    assert read_request(body(messages=[{"role": "user", "content": text}])).text_bytes == len(text)
