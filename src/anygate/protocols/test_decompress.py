@@ -51,3 +51,9 @@ def test_a_small_answer_never_fills_the_memory(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("coding", [b"br", b"zstd", b"", b"gzip, br"])
 def test_an_unknown_coding_is_not_looked_into(coding: bytes):
     assert Decompressor(coding).broken
+
+
+def test_very_many_members_are_not_begun():
+    decoder = Decompressor(b"gzip")
+    assert decoder.decompress(gzip.compress(b"a", mtime=0) + gzip.compress(b"", mtime=0) * 200_000) == b"a"
+    assert decoder.broken
