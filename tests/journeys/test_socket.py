@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -170,6 +171,20 @@ def test_what_cannot_be_read_is_an_error_message_and_the_connection_goes_on(
         assert error["error"]["message"]
         assert param is None or error["error"]["param"] == param
         assert text_of(ask(link, model=NATIVE, input="Still here")) == "Still here"
+
+
+def test_a_conversation_does_not_outgrow_what_a_request_may_hold(house: House, monkeypatch: pytest.MonkeyPatch):
+    application = house.gateway.application
+    assert application is not None
+    assert application.running is not None
+    gateway = application.running.gateway
+    monkeypatch.setattr(gateway, "limits", replace(gateway.limits, max_body_bytes=1000))
+    turn: dict[str, Any] = {"model": NATIVE, "generate": False, "input": "x" * 600}
+    with house.open() as link:
+        first = ask(link, **turn)[-1]["response"]
+        last = ask(link, **turn, previous_response_id=first["id"])[-1]
+        assert (last["status"], last["error"]["code"]) == (413, "request_too_large")
+        assert ask(link, **turn)[-1]["type"] == "response.completed"
 
 
 def test_an_upstreams_refusal_and_an_empty_purse_are_messages_too(house: House):

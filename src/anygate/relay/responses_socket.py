@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import orjson
 
-from anygate.canonical.errors import GatewayError, InvalidRequest, NotFound
+from anygate.canonical.errors import GatewayError, InvalidRequest, NotFound, RequestTooLarge
 from anygate.edge.exchange import Headers
 from anygate.edge.keys import KEY_HEADERS, find_key
 from anygate.edge.local_exchange import LocalExchange
@@ -104,6 +104,8 @@ class _Socket:
         try:
             fields = self._memory.continued(_request_of(text))
             body = _written({**fields, "stream": True})
+            if len(body) > self._gateway.limits.max_body_bytes:  # with what the connection remembers
+                raise RequestTooLarge("The conversation of this connection is too large to go on with")
             if fields.get("generate") is False:
                 await self._warm_up(fields)
                 return
