@@ -147,6 +147,17 @@ def test_an_unknown_id_is_told_as_openai_tells_it(house: House, model: str):
 
 
 @both
+def test_all_values_of_a_parameter_reach_the_upstream(house: House, model: str):
+    client = house.client()
+    made = client.responses.create(model=model, input="x").id
+    house.upstreams.requests.clear()
+    client.responses.retrieve(made, include=["file_search_call.results", "message.output_text.logprobs"])
+    queries = [request.target.partition("?")[2] for request in house.upstreams.requests]
+    wanted = "include%5B%5D=file_search_call.results&include%5B%5D=message.output_text.logprobs"
+    assert queries == ([wanted] if model == NATIVE else [])
+
+
+@both
 def test_what_shall_not_be_stored_is_not_kept(house: House, model: str):
     client = house.client()
     made = client.responses.create(model=model, input="Forget this", store=False)

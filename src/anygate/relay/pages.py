@@ -14,11 +14,13 @@ Items = Sequence[Mapping[str, Any]]
 
 def query_of(query: bytes) -> dict[str, str]:
     """The parameters of a query string, the first of each name; without the client's key."""
-    found: dict[str, str] = {}
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        if name != "key":
-            found.setdefault(name, value)
-    return found
+    return dict(reversed(pairs_of(query)))
+
+
+def pairs_of(query: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query string in their order, names with several values included; without the client's key."""
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return [pair for pair in pairs if pair[0] != "key"]
 
 
 def page(items: Items, query: Mapping[str, str], *, limit: int, most: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from anygate.providers import registry
 from anygate.relay.bill import Bill
 from anygate.relay.gateway import Gateway
 from anygate.relay.headers import answer_headers, default_lines, request_lines
-from anygate.relay.pages import query_of
+from anygate.relay.pages import pairs_of
 from anygate.relay.pins import channel_at
 from anygate.relay.serve import FREE, authenticate
 from anygate.relay.targets import Targets
@@ -115,7 +115,7 @@ async def _ask(
     path = endpoint.path
     for name, value in exchange.parameters.items():
         path = path.replace("{" + name + "}", quote(value, safe=""))
-    pairs = query_of(exchange.query) if query is None else query
+    pairs = pairs_of(exchange.query) if query is None else [*query.items()]
     line = Line(channel, table, replace(endpoint, path=path, query=_joined(endpoint.query, pairs)), "")
     target = Targets().find(Candidate(line, credential))
     head = (
@@ -131,7 +131,7 @@ async def _ask(
     return whole
 
 
-def _joined(fixed: str, pairs: Mapping[str, str]) -> str:
+def _joined(fixed: str, pairs: Sequence[tuple[str, str]]) -> str:
     """The endpoint's own query and the client's."""
     return "&".join(filter(None, (fixed, urlencode(pairs, quote_via=quote, safe=""))))
 
