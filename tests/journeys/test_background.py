@@ -125,6 +125,18 @@ def test_another_process_cancels_it(house: House, monkeypatch: pytest.MonkeyPatc
 
 
 @both
+def test_one_that_is_too_large_to_be_kept_is_stopped(house: House, model: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(background_run, "MOST_BYTES", 4000)
+    client = house.client()
+    made, request_id = begun(client, model=model, input=SLOWLY)
+    answer = ended(client, made.id)
+    assert (answer.status, answer.error and "too large" in answer.error.message) == ("failed", True)
+    cost = house.first.log(request_id)["cost_nanos"]
+    assert cost > 0  # for what was delivered
+    assert sum(amount for _, _, amount in house.first.entries(request_id)) == -cost
+
+
+@both
 def test_what_has_ended_stays_as_it_is(house: House, model: str):
     client = house.client()
     made, _ = begun(client, model=model, input="Quick")

@@ -14,7 +14,7 @@ from anygate.observe.record import Record
 from anygate.protocols.json_values import object_of
 from anygate.protocols.sse import SseDecoder, frame
 from anygate.relay.gateway import Gateway
-from anygate.relay.history import keep_answer
+from anygate.relay.history import MOST_BYTES, keep_answer
 
 RUN, CANCELLED = "run", "cancelled"
 """Kinds of what is kept: that an answer is being made, until that expires; that it was cancelled."""
@@ -43,6 +43,7 @@ class Run:
         self._decoder = SseDecoder()
         self._is_plain = False
         self._plain = bytearray()
+        self._bytes = 0
         self._error: Mapping[str, Any] = {}
         self._native = ""
         self._was_cancelled = False
@@ -96,6 +97,13 @@ class Run:
         self._is_plain = status != 200 or not kind.startswith(b"text/event-stream")
 
     def _data(self, data: bytes) -> None:
+        if self._bytes > MOST_BYTES:
+            return
+        self._bytes += len(data)
+        if self._bytes > MOST_BYTES and self._exchange is not None:
+            self._error = {"message": "The answer is too large to be made in the background", "code": "server_error"}
+            asyncio.get_running_loop().call_soon(self._exchange.gone)  # not in the midst of a block
+            return
         if self._is_plain:
             self._plain += data
             return
