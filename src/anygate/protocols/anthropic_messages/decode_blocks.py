@@ -149,7 +149,7 @@ def decode_result(raw: Raw, path: str) -> tuple[ToolResult | NativeBlock, Raw]:
         blocks = (Text(content),) if content else ()
     elif content is not None:
         items = as_list(content, f"{path}.content")
-        kinds = {cast("Raw", item).get("type") for item in items if isinstance(item, dict)}
+        kinds = [cast("Raw", item).get("type") for item in items if isinstance(item, dict)]
         if not all(isinstance(kind, str) and kind in _RESULT_CONTENT for kind in kinds):
             return NativeBlock(PROTOCOL_NAME, raw), {}
         decoded = decode_content(items, f"{path}.content", Source())

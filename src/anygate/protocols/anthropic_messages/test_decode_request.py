@@ -132,8 +132,9 @@ def test_calls_and_results_are_read():
     assert blocks(result) == (ToolResult("t1", (Text("no"),), is_error=True),)
 
 
-def test_a_result_that_only_this_protocol_has_stays_whole():
-    raw = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "tool_reference", "tool_name": "f"}]}
+@pytest.mark.parametrize("kind", ["tool_reference", [], {}, None])
+def test_a_result_that_only_this_protocol_has_stays_whole(kind: Any):
+    raw = {"type": "tool_result", "tool_use_id": "t", "content": [{"type": kind, "tool_name": "f"}]}
     assert blocks(raw) == (NativeBlock("anthropic.messages", raw),)
 
 

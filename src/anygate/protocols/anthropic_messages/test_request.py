@@ -90,6 +90,13 @@ def test_a_cloud_endpoint_drops_the_model_and_sets_its_version():
     }
 
 
+@pytest.mark.parametrize("kind", [None, 5, [], {}, [{}]])
+def test_a_source_of_no_kind_counts_as_media(kind: Any):
+    source = {"type": kind, "data": "x" * 100}
+    request = read(messages=[{"role": "user", "content": [{"type": "image", "source": source}]}])
+    assert (request.text_bytes, request.media) == (0, {"image": 1})
+
+
 def test_text_is_measured_and_the_bytes_of_media_are_not():
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 9000}}
     words = {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "word" * 10}}
