@@ -73,6 +73,16 @@ def test_a_file_is_made_read_and_deleted(house: House):
     assert house.keys("/files") == {"Bearer sk-two"}
 
 
+def test_a_large_file_is_read_whole_and_its_head_alone(house: House):
+    lines = b'{"custom_id": "1"}\n' * 200_000
+    name = house.alice.files.create(file=("large.jsonl", lines), purpose="batch").id
+    assert house.alice.files.content(name).read() == lines
+    raw = house.gateway.client().head(f"/v1/files/{name}/content")
+    assert (raw.status_code, raw.content) == (200, b"")
+    row = house.gateway.log(raw.headers["x-request-id"])
+    assert (row["status"], row["cost_nanos"]) == (200, 0)
+
+
 def test_a_store_is_searched_by_a_model_at_the_place_that_made_it(house: House):
     store = house.alice.vector_stores.create(name="rivers", file_ids=[upload(house.alice)])
     second = house.alice.vector_stores.files.create_and_poll(upload(house.alice, TIBER), vector_store_id=store.id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from urllib.parse import quote, urlencode
 
@@ -20,8 +21,9 @@ from anygate.observe.record import Attempt, Record
 from anygate.providers import registry
 from anygate.relay.bill import Bill
 from anygate.relay.gateway import Gateway
-from anygate.relay.headers import answer_headers, default_lines, request_lines
+from anygate.relay.headers import Headers, answer_headers, default_lines, request_lines
 from anygate.relay.pages import pairs_of
+from anygate.relay.passing import pass_on
 from anygate.relay.pins import channel_at
 from anygate.relay.serve import FREE, authenticate
 from anygate.relay.targets import Targets
@@ -32,6 +34,8 @@ from anygate.upstream.ask import Whole, ask
 
 MOST_ANSWER_BYTES = 512 << 20
 _SECONDS = 600.0
+_PASSED_ON = frozenset({"files.content"})
+"""What is not kept whole on its way: many slow readers would fill the memory."""
 
 
 def unlogged(_: Record) -> None:
@@ -86,7 +90,7 @@ async def call(
         began = perf_counter()
         refusal = None
         try:
-            whole = await _ask(gateway, exchange, channel, credential, query)
+            whole = await _ask(gateway, exchange, record, channel, credential, query)
         except UpstreamError as error:
             failure, reason = error, f"failover: {error.code}"
             continue
@@ -104,6 +108,7 @@ async def call(
 async def _ask(
     gateway: Gateway,
     exchange: RelayExchange,
+    record: Record,
     channel: Channel,
     credential: Credential,
     query: Mapping[str, str] | None,
@@ -125,10 +130,18 @@ async def _ask(
     pieces = [memoryview(body.buffer())] if body.size else []
     if target.auth is not None:
         head += await gateway.signer.lines(target, target.auth, credential, pieces)
+    if exchange.route.operation in _PASSED_ON and exchange.method != "HEAD":
+        begin = partial(_begin, gateway, exchange, record)
+        return await pass_on(gateway.upstream, target.origin, head, pieces, exchange, begin)
     whole = await ask(gateway.upstream, target.origin, head, pieces, most_bytes=MOST_ANSWER_BYTES, seconds=_SECONDS)
     if whole.cut:
         raise UpstreamInvalid("The upstream's answer is too large")
     return whole
+
+
+def _begin(gateway: Gateway, exchange: RelayExchange, record: Record, headers: Headers) -> None:
+    allowed = gateway.routes.protocol_of(exchange.route).response_headers
+    exchange.head(200, answer_headers(headers, allowed) + gateway.own_headers(exchange, record, 0.0))
 
 
 def _joined(fixed: str, pairs: Sequence[tuple[str, str]]) -> str:
