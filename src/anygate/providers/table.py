@@ -47,6 +47,8 @@ class Endpoint:
         maker: whose signatures these models make and take; "": the provider's.
         refuses: top-level members of the protocol that are not taken here. A request in this protocol that holds one is
             served, translated, through the operation's next endpoint that takes it; where there is none it is sent on.
+        other_models: members, as "name" or "outer.inner", by which a request would name further models; it is refused,
+            for only `model` is looked up and priced.
     """
 
     protocol: str  # codec: "openai.chat"
@@ -69,6 +71,7 @@ class Endpoint:
     replaces: tuple[str, ...] = ()
     maker: str = ""
     refuses: tuple[str, ...] = ()
+    other_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,24 @@ has a price. Prices: genai-prices.
 
 from anygate.providers.table import Endpoint, Model, Provider
 
+_FALLBACKS = ("models", "fallbacks")  # https://openrouter.ai/docs/guides/routing/model-fallbacks
+
 PROVIDER = Provider(
     slug="openrouter",
     title="OpenRouter",
     base_url="https://openrouter.ai",
     reference="https://openrouter.ai/docs/api/api-reference/chat (2026-11-22)",
     endpoints={
-        "chat": Endpoint("openai.chat", "POST", "/api/v1/chat/completions"),
-        "chat.responses": Endpoint("openai.responses", "POST", "/api/v1/responses"),
+        "chat": Endpoint("openai.chat", "POST", "/api/v1/chat/completions", other_models=_FALLBACKS),
+        "chat.responses": Endpoint("openai.responses", "POST", "/api/v1/responses", other_models=_FALLBACKS),
         "chat.messages": Endpoint(
-            "anthropic.messages", "POST", "/api/v1/messages", headers={"anthropic-version": "2023-06-01"}
+            "anthropic.messages",
+            "POST",
+            "/api/v1/messages",
+            headers={"anthropic-version": "2023-06-01"},
+            other_models=_FALLBACKS,
         ),
-        "completions": Endpoint("openai.completions", "POST", "/api/v1/completions"),
+        "completions": Endpoint("openai.completions", "POST", "/api/v1/completions", other_models=_FALLBACKS),
     },
     traits=frozenset({"reasoning_object", "cache_control", "tool_images", "top_k", "video_url", "web_plugin"}),
     prices_as="openrouter",

@@ -24,16 +24,22 @@ _CLAUDE_LONG = Tier(200_000, _rates(input="6", output="22.5", cached_input="0.6"
 _GEMINI_25_LONG = Tier(200_000, _rates(input="2.5", output="15", cached_input="0.25"))
 _GEMINI_3_LONG = Tier(200_000, _rates(input="4", output="18", cached_input="0.4"))
 
+_FALLBACKS = ("models", "providerOptions.gateway.models")
+
 PROVIDER = Provider(
     slug="vercel_gateway",
     title="Vercel AI Gateway",
     base_url="https://ai-gateway.vercel.sh",
     reference="https://vercel.com/docs/ai-gateway/sdks-and-apis/openai-chat-completions (2026-11-22)",
     endpoints={
-        "chat": Endpoint("openai.chat", "POST", "/v1/chat/completions"),
-        "chat.responses": Endpoint("openai.responses", "POST", "/v1/responses"),
+        "chat": Endpoint("openai.chat", "POST", "/v1/chat/completions", other_models=_FALLBACKS),
+        "chat.responses": Endpoint("openai.responses", "POST", "/v1/responses", other_models=_FALLBACKS),
         "chat.messages": Endpoint(
-            "anthropic.messages", "POST", "/v1/messages", headers={"anthropic-version": "2023-06-01"}
+            "anthropic.messages",
+            "POST",
+            "/v1/messages",
+            headers={"anthropic-version": "2023-06-01"},
+            other_models=_FALLBACKS,
         ),
     },
     traits=frozenset({"reasoning_object", "cache_control"}),
