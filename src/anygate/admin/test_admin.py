@@ -8,7 +8,7 @@ import pytest
 from anygate.admin import channels, groups, tokens, users
 from anygate.admin.errors import Ambiguous, DeclaredInFile, InvalidInput, NameTaken, UnknownName
 from anygate.canonical.channel import Secret
-from anygate.canonical.money import Nanos
+from anygate.canonical.money import LARGEST_NANOS, Nanos
 from anygate.providers.registry import all_providers
 from anygate.settings.channels import secret_source
 from anygate.storage.channels import load_channels
@@ -71,6 +71,9 @@ def test_a_name_is_taken_once_and_the_nearest_is_named(database: Database):
         users.create_user(database, "bob", role="root")
     with pytest.raises(InvalidInput):
         users.grant_user(database, "alice", Nanos(0))
+    users.grant_user(database, "alice", ONE)
+    with pytest.raises(InvalidInput, match="too large"):
+        users.grant_user(database, "alice", Nanos(LARGEST_NANOS))
 
 
 def test_a_new_access_token_revokes_the_old(database: Database):

@@ -6,7 +6,7 @@ from uuid import uuid4
 from anygate.admin.errors import DeclaredInFile, InvalidInput, NameTaken, UnknownName, check_name
 from anygate.canonical.channel import Secret
 from anygate.canonical.money import Nanos
-from anygate.ledger.accounts import grant
+from anygate.ledger.accounts import TooMuch, grant
 from anygate.storage import users as table
 from anygate.storage.engine import Database, Reading
 from anygate.storage.hashes import hash_key, new_access_token
@@ -84,13 +84,16 @@ def grant_user(database: Database, name: str, amount: Nanos, *, subject: str | N
 
     Raises:
         UnknownName: there is no such user.
-        InvalidInput: not above zero.
+        InvalidInput: not above zero, or more than a balance can be.
     """
     _check_amount(amount)
     with database.writing() as connection:
         user = get_user(connection, name)
         named = subject or f"grant:{uuid4()}"
-        grant(connection, user.account_id, named, amount)
+        try:
+            grant(connection, user.account_id, named, amount)
+        except TooMuch:
+            raise InvalidInput.of("usd", "the balance would be too large", "Grant less.") from None
         return get_user(connection, name)
 
 

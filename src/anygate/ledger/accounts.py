@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlalchemy import func, select
 
-from anygate.canonical.money import AccountId, Nanos
+from anygate.canonical.money import LARGEST_NANOS, AccountId, Nanos
 from anygate.ledger.home import epoch_ms
 from anygate.storage.engine import Reading, Writing
 from anygate.storage.schema import accounts, entries
@@ -29,6 +29,10 @@ class BelowZero(Exception):
     def __init__(self, balance: Nanos) -> None:
         super().__init__(f"the balance is {balance} nanos; no purse goes below zero")
         self.balance = balance
+
+
+class TooMuch(Exception):
+    """With this money the purse would hold more than can be counted; nothing moved."""
 
 
 def open_account(
@@ -86,6 +90,7 @@ def grant(
 
     Raises:
         BelowZero: the purse has less than a negative amount takes.
+        TooMuch: it would have more than an integer of the database holds.
         ValueError: no such account, or a subject that would fall before the ledger's checkpoints.
     """
     if not _SUBJECT.match(subject):
@@ -101,6 +106,8 @@ def grant(
         return False
     if balance + amount < 0:
         raise BelowZero(Nanos(balance))
+    if balance + amount > LARGEST_NANOS:
+        raise TooMuch(f"no purse holds more than {LARGEST_NANOS} nanos")
     connection.execute(
         entries.insert().values(
             subject=subject,

@@ -1,8 +1,8 @@
 import pytest
 from tests.ledgers import TestLedger
 
-from anygate.canonical.money import AccountId, Nanos
-from anygate.ledger.accounts import BelowZero, adjust, balance_of, grant, open_account, topup
+from anygate.canonical.money import LARGEST_NANOS, AccountId, Nanos
+from anygate.ledger.accounts import BelowZero, TooMuch, adjust, balance_of, grant, open_account, topup
 
 
 def test_an_account_is_opened_once(ledger: TestLedger):
@@ -49,3 +49,12 @@ def test_a_subject_that_checkpoints_would_miss_is_refused(subject: str, ledger: 
 def test_an_account_that_is_not_there_takes_nothing(ledger: TestLedger):
     with ledger.database.writing() as connection, pytest.raises(ValueError, match="no account"):
         grant(connection, AccountId(99), "start", Nanos(1))
+
+
+def test_no_purse_holds_more_than_can_be_counted(ledger: TestLedger):
+    with ledger.database.writing() as connection:
+        purse = open_account(connection, "wallet", "user:rich")
+        grant(connection, purse, "first", Nanos(LARGEST_NANOS))
+        with pytest.raises(TooMuch):
+            grant(connection, purse, "second", Nanos(1))
+        assert balance_of(connection, purse) == LARGEST_NANOS
