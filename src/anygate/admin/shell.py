@@ -162,5 +162,14 @@ def read_usd(text: str) -> Nanos:
 
 
 def read_names(text: str | None) -> tuple[str, ...]:
-    """`a,b` -> ("a", "b")."""
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    """`a,b` -> ("a", "b"); not given is none.
+
+    Raises:
+        CommandError: it was given and names nothing, which would be read as "all".
+    """
+    if text is None:
+        return ()
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not names:
+        raise CommandError(f"{text!r} names nothing. Leave the option out, or name something.")
+    return names

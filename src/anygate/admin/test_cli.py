@@ -55,6 +55,7 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
 def test_a_newcomer_makes_a_user_a_token_and_a_channel(terminal: Terminal):
     terminal.ok("user create alice")
     terminal.ok("user grant alice 10.5")
+    assert "names nothing" in terminal.fails("token create alice ci --models ,")
     key = terminal.ok("token create alice ci --quota-usd 3 --models gpt-4o,b-*").strip()
     assert re.fullmatch(r"sk-[0-9A-Za-z]{48}", key)
     terminal.ok("channel create main --provider openai --base-url http://127.0.0.1:9 --key sk-up --models gpt-4o")

@@ -209,6 +209,16 @@ class PricedModel:
         rate = _output_rate(worst, audio_out, image_out)
         return min(left // rate, LARGEST_OUTPUT) if rate else LARGEST_OUTPUT
 
+    def within(self, other: "PricedModel") -> bool:
+        """Is nothing dearer than at the `other` price, however much is used?"""
+        steps = (0, *(above + 1 for above, _ in (*self.tiers, *other.tiers)))
+        pairs = [(self._rates(step)[1], other._rates(step)[1]) for step in steps]
+        return all(
+            mine * other.scale <= theirs * self.scale
+            for ours, others in pairs
+            for mine, theirs in zip(astuple(ours), astuple(others), strict=True)
+        )
+
     def lines(self, usage: Usage) -> list[dict[str, str | int]]:
         """The bill in lines, for the log, one for each class that was used.
 

@@ -95,6 +95,17 @@ def test_the_lines_of_a_bill_add_up_to_the_cost(
     assert ceil(sum((Fraction(str(line["nanos"])) for line in lines), Fraction(0))) == model.cost(usage)
 
 
+@given(prices, prices, multipliers, usages)
+def test_what_is_within_another_price_never_costs_more(one: Price, other: Price, multiplier: Decimal, usage: Usage):
+    ours, theirs = compile_price(one, multiplier), compile_price(other, multiplier)
+    rates = {name: max(one.rates.get(name, Decimal(0)), Decimal(1)) for name in RATE_NAMES}
+    assert ours.within(ours)
+    assert compile_price(Price({}), multiplier).within(theirs)
+    assert not compile_price(Price(rates)).within(compile_price(Price({})))
+    if ours.within(theirs):
+        assert ours.cost(usage) <= theirs.cost(usage)
+
+
 @given(prices, multipliers, conditions, usages)
 def test_a_ceiling_covers_every_usage_within_its_bounds(
     price: Price, multiplier: Decimal, condition: Condition | None, usage: Usage

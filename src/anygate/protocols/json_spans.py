@@ -10,9 +10,14 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 
+from anygate.canonical.errors import InvalidRequest
+
 Buffer = bytes | mmap
 
 MAX_DEPTH = 128
+
+MOST_MEMBERS = 4_096
+"""Of one object. No protocol has so many, and each takes microseconds."""
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _SCALAR = re.compile(rb"[^,}\] \t\r\n]+")
@@ -39,6 +44,7 @@ def members(raw: Buffer, start: int = 0) -> list[Member]:
 
     Raises:
         TooDeep: a member's value is nested deeper than MAX_DEPTH.
+        InvalidRequest: there are more than MOST_MEMBERS.
     """
     found: list[Member] = []
     position = _skip(raw, _skip(raw, start) + 1)
@@ -49,6 +55,8 @@ def members(raw: Buffer, start: int = 0) -> list[Member]:
         value_start = _skip(raw, _skip(raw, name_end) + 1)
         value_end = _value_end(raw, value_start)
         found.append(Member(name, name_start, value_start, value_end))
+        if len(found) > MOST_MEMBERS:
+            raise InvalidRequest(f"An object has more than {MOST_MEMBERS} members")
         position = _skip(raw, value_end)
         if raw[position] == _COMMA:
             position = _skip(raw, position + 1)

@@ -10,8 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.json_texts import JSON_VALUES, Pair, object_texts, pairs, value_texts
 
+from anygate.canonical.errors import InvalidRequest
 from anygate.protocols import json_spans
-from anygate.protocols.json_spans import MAX_DEPTH, Edit, Member, TooDeep, apply, members, shallow, surely_shallow
+from anygate.protocols.json_spans import (
+    MAX_DEPTH,
+    MOST_MEMBERS,
+    Edit,
+    Member,
+    TooDeep,
+    apply,
+    members,
+    shallow,
+    surely_shallow,
+)
 
 OBJECTS = st.lists(pairs(), max_size=5)
 
@@ -139,3 +150,10 @@ def test_a_small_text_comes_in_one_piece_and_a_large_one_in_slices_that_copy_not
 def test_text_that_was_never_parsed_is_refused_rather_than_searched_without_end():
     with pytest.raises(ValueError, match="not the JSON"):
         json_spans.members(b'{"a":[1,2')
+
+
+def test_an_object_of_very_many_members_is_refused():
+    raw = b"{" + b",".join([b'"a":1'] * (MOST_MEMBERS + 1)) + b"}"
+    assert len(members(raw.replace(b'"a":1,', b"", 1))) == MOST_MEMBERS
+    with pytest.raises(InvalidRequest):
+        members(raw)

@@ -47,8 +47,8 @@ class Endpoint:
         maker: whose signatures these models make and take; "": the provider's.
         refuses: top-level members of the protocol that are not taken here. A request in this protocol that holds one is
             served, translated, through the operation's next endpoint that takes it; where there is none it is sent on.
-        other_models: members, as "name" or "outer.inner", by which a request would name further models; it is refused,
-            for only `model` is looked up and priced.
+        other_models: members, as "name" or "outer.inner", by which a request names further models, which answer at the
+            price of the one that is asked for.
     """
 
     protocol: str  # codec: "openai.chat"

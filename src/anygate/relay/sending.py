@@ -1,17 +1,15 @@
 """The request of one attempt: in the client's own words where the upstream takes them, else translated; signed if need be."""
 
-from collections.abc import Sequence
-from typing import Any, cast
-
 import msgspec
 
 from anygate.canonical.chat import Chat, Reasoning
-from anygate.canonical.errors import InvalidRequest, UnsupportedContent
+from anygate.canonical.errors import UnsupportedContent
 from anygate.edge.exchange import RelayExchange
 from anygate.protocols.chat_codec import Edits, Reply
 from anygate.relay.asked import Asked
 from anygate.relay.headers import default_lines, request_lines
 from anygate.relay.inline import inline_media
+from anygate.relay.models_asked import check_further_models
 from anygate.relay.prepared import Prepared
 from anygate.relay.signatures import SignatureWatch, restore
 from anygate.relay.targets import Target
@@ -29,14 +27,11 @@ def prepare(asked: Asked, candidate: Candidate, limit: int | None) -> Prepared |
 
     Raises:
         UpstreamError: the channel is not configured rightly.
-        InvalidRequest: it names further models, which nobody has looked up.
+        ModelNotAllowed, InvalidRequest: as `check_further_models`.
     """
     line, request, codec = candidate.line, asked.request, asked.codec
-    for path in line.endpoint.other_models:
-        if _holds(request.document, path.split(".")):
-            raise InvalidRequest(
-                f"`{path}` is not taken here: only `model` says what is asked and paid for", param=path
-            )
+    if line.endpoint.other_models:
+        check_further_models(asked, line)
     if not line.native or asked.reasoning is not None or asked.foreign:
         return None
     channel, endpoint, exchange = line.channel, line.endpoint, asked.exchange
@@ -55,12 +50,6 @@ def prepare(asked: Asked, candidate: Candidate, limit: int | None) -> Prepared |
     field = line.provider.limit_field if codec.limit_fields else ""
     pieces = codec.edit(request, Edits(line.model, limit, field, ask_usage, set_body, drop_body))
     return Prepared(target, _native_head(exchange, target), pieces, codec, ask_usage)
-
-
-def _holds(value: Any, path: Sequence[str]) -> bool:
-    for name in path:
-        value = cast("dict[str, Any]", value).get(name) if isinstance(value, dict) else None
-    return value is not None
 
 
 def _native_head(exchange: RelayExchange, target: Target) -> bytes:

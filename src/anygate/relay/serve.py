@@ -11,7 +11,6 @@ from anygate.canonical.errors import (
     ClientGoneError,
     InsufficientQuota,
     InvalidApiKey,
-    ModelNotAllowed,
     ModelNotFound,
     ModelNotPriced,
 )
@@ -32,6 +31,7 @@ from anygate.relay.background import is_wanted, prepare, start
 from anygate.relay.bill import Bill
 from anygate.relay.gateway import Gateway
 from anygate.relay.history import bind, refers
+from anygate.relay.models_asked import WHAT_IT_MAY, check_model
 from anygate.routing.affinity import Place
 from anygate.routing.directory import Directory, Service
 from anygate.routing.patterns import matches
@@ -40,8 +40,6 @@ from anygate.routing.variants import read_variant
 FREE = compile_price(Price(rates={}, free=True))
 FREE_OPERATIONS = frozenset({"count_tokens"})
 """What no provider charges for, whatever the model's price."""
-
-_WHAT_IT_MAY = "GET /v1/models lists what this key may use"
 
 
 def serve_chat(gateway: Gateway, exchange: RelayExchange, record: Record) -> Awaitable[None] | None:
@@ -248,12 +246,6 @@ def read_request(exchange: RelayExchange, record: Record, codec: ChatCodec) -> C
     return request
 
 
-def check_model(token: Token, model: str) -> None:
-    """Raises ModelNotAllowed if the token's list does not name the model."""
-    if token.models and not any(matches(pattern, model) for pattern in token.models):
-        raise ModelNotAllowed(f"This key may not use the model {model!r}. {_WHAT_IT_MAY}", param="model")
-
-
 def route_parameters(exchange: RelayExchange) -> dict[str, str]:
     """What path and query say of a request whose body does not say all: the path's parts, `method` and `alt`."""
     query = parse_qs(exchange.query.decode("latin-1"))
@@ -285,7 +277,7 @@ def find_service(directory: Directory, token: Token, model: str, operation: str,
     if service is not None:
         return service
     near = [name for name in directory.nearest(model, token.group) if not token.models or _allowed(token, name)]
-    hint = f". Did you mean {', '.join(near)}?" if near else f". {_WHAT_IT_MAY}"
+    hint = f". Did you mean {', '.join(near)}?" if near else f". {WHAT_IT_MAY}"
     raise ModelNotFound(f"No channel serves the model {model!r}{hint}", param="model")
 
 

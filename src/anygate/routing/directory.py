@@ -122,9 +122,11 @@ class Directory:
             self._services[key] = found
             return found
 
-    def price_for(self, model: str, group: str, line: Line, parameters: Mapping[str, Any]) -> PricedModel | None:
-        """The price under `when` conditions that the request's parameters meet."""
-        price = find_price(model, line.model, self.snapshot.prices, line.provider)
+    def price_for(
+        self, model: str, group: str, line: Line, parameters: Mapping[str, Any], *, upstream_model: str = ""
+    ) -> PricedModel | None:
+        """The price under `when` conditions that the request's parameters meet; of another model of the line's provider too."""
+        price = find_price(model, upstream_model or line.model, self.snapshot.prices, line.provider)
         return priced(price, self.multiplier(group), parameters) if price is not None else None
 
     def lists(self, model: str, group: str) -> bool:

@@ -82,7 +82,7 @@ def test_a_field_given_twice_or_in_both_spellings_is_refused(raw: bytes, param: 
 
 
 def test_of_very_many_fields_the_one_that_is_there_twice_is_found_at_once():
-    many = b"".join(b'"k%d":1,' % number for number in range(200_000))
+    many = b"".join(b'"k%d":1,' % number for number in range(4_000))
     with pytest.raises(InvalidRequest, match=r"k7. is given twice"):
         read(b'{"contents":[{"parts":[]}],"generationConfig":{%b"k7":1}}' % many)
 

@@ -367,7 +367,7 @@ def test_a_deep_value_is_refused_in_whatever_field(name: str, value: str):
 
 
 def test_of_very_many_keys_the_one_that_is_there_twice_is_found_at_once():
-    many = b"".join(b'"k%d":1,' % number for number in range(200_000))
+    many = b"".join(b'"k%d":1,' % number for number in range(4_000))
     assert refusal(body()[:-1] + b"," + many + b'"k7":1}').param == "k7"
 
 
