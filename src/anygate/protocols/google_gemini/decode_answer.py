@@ -15,7 +15,7 @@ from anygate.protocols.google_gemini.candidate import Candidate
 from anygate.protocols.google_gemini.finish import BAD_CALLS
 from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, load_frame
 from anygate.protocols.google_gemini.observe import StreamObserver, block_reason, error_of, reported_usage
-from anygate.protocols.google_gemini.usage import Searches, decode_usage
+from anygate.protocols.google_gemini.usage import GROUNDING, Searches, decode_usage
 
 
 class FrameReader:
@@ -27,22 +27,22 @@ class FrameReader:
 
     __slots__ = ("_candidates", "_id", "_reported", "_searches", "_source", "_started", "failed")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, searches: Searches) -> None:
+        """`searches`: what was searched in the frames so far; who hands them in keeps it."""
         self._source = source
         self._candidates: dict[int, Candidate] = {}
         self._id = ""
         self._started = False
         self._reported: Mapping[str, Any] | None = None
-        self._searches = Searches()
+        self._searches = searches
         self.failed = False
 
-    def take(self, frame: dict[str, Any]) -> list[ChatEvent]:
-        """The events of one frame; none after a failure."""
+    def take(self, frame: dict[str, Any], reported: Mapping[str, Any] | None) -> list[ChatEvent]:
+        """The events of one frame, which reported this usage; none after a failure."""
         if self.failed:
             return []
         events: list[ChatEvent] = []
-        self._reported = reported_usage(frame) or self._reported
-        self._searches.take(frame)
+        self._reported = reported or self._reported
         if frame.get("error"):
             return self._fail(_failure(frame["error"]))
         if not self._started:
@@ -111,7 +111,7 @@ class AnswerStreamDecoder:
     def __init__(self, source: Source) -> None:
         self.observer = StreamObserver()
         self._frames = FrameDecoder()
-        self._reader = FrameReader(source)
+        self._reader = FrameReader(source, self.observer.searches)
 
     def feed(self, block: bytes) -> list[ChatEvent]:
         """The events that are complete now."""
@@ -126,8 +126,11 @@ class AnswerStreamDecoder:
         for text in texts:
             frame = load_frame(text)
             if frame is not None:
-                self.observer.take(frame)
-                events += self._reader.take(frame)
+                reported = reported_usage(frame)
+                self.observer.take(frame, reported)
+                if GROUNDING in text:
+                    self.observer.searches.take(frame)
+                events += self._reader.take(frame, reported)
         return events
 
 
@@ -140,10 +143,12 @@ def decode_answer(body: bytes, source: Source) -> list[ChatEvent]:
     frames = load_answer(body)
     if not any(isinstance(frame.get(name), list | dict) for frame in frames for name in _MEMBERS):
         raise ProtocolViolation("the answer is no GenerateContentResponse")
-    reader = FrameReader(source)
+    searches = Searches()
+    reader = FrameReader(source, searches)
     events: list[ChatEvent] = []
     for frame in frames:
-        events += reader.take(frame)
+        searches.take(frame)
+        events += reader.take(frame, reported_usage(frame))
     return events + reader.finish(stream=False)
 
 

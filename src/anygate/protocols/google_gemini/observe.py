@@ -10,7 +10,7 @@ from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, load_frame
 from anygate.protocols.google_gemini.text import text_of_frame
-from anygate.protocols.google_gemini.usage import Searches, decode_usage, says_something
+from anygate.protocols.google_gemini.usage import GROUNDING, Searches, decode_usage, says_something
 from anygate.protocols.json_values import as_objects
 from anygate.protocols.lenient_json import last_object, unwrap_object
 from anygate.protocols.observing import EventObserver
@@ -19,41 +19,43 @@ from anygate.protocols.observing import EventObserver
 class StreamObserver(EventObserver[bytes]):
     """Reads usage, which every frame repeats and the last one settles, and counts text; either form, any slices."""
 
-    __slots__ = ("_reported", "_searches")
+    __slots__ = ("_reported", "searches")
 
     def __init__(self) -> None:
         super().__init__(FrameDecoder())
         self._reported: Mapping[str, Any] | None = None  # the last usage of the frames that were just looked into
-        self._searches = Searches()
+        self.searches = Searches()
 
     def _look(self, events: list[bytes]) -> None:
         for text in events:
             frame = load_frame(text)
             if frame is not None:
-                self.take(frame)
+                self.take(frame, reported_usage(frame))
+                if GROUNDING in text:
+                    self.searches.take(frame)
         self._settle()
 
     def look_at(self, frames: list[dict[str, Any]]) -> None:
         """Look into frames that were read already."""
         for frame in frames:
-            self.take(frame)
+            self.take(frame, reported_usage(frame))
+            self.searches.take(frame)
         self._settle()
 
     def _settle(self) -> None:
         if self._reported is not None:
-            self.usage = decode_usage(self._reported, self._searches.fees)
+            self.usage = decode_usage(self._reported, self.searches.fees)
             self._reported = None
 
-    def take(self, frame: dict[str, Any]) -> None:
-        """Look into a frame; `flush` makes its usage known."""
+    def take(self, frame: dict[str, Any], reported: Mapping[str, Any] | None) -> None:
+        """Look into a frame and the usage that it reported; `flush` makes that known."""
         self.chunks_seen = True
         size, anything = text_of_frame(frame)
         self.text_bytes += size
         # A blocked prompt is the model's whole answer: there is no token to wait for.
         if not self.tokens_seen:
             self.tokens_seen = anything or bool(block_reason(frame))
-        self._reported = reported_usage(frame) or self._reported
-        self._searches.take(frame)
+        self._reported = reported or self._reported
         if frame.get("error"):
             self.error = error_of(frame["error"])
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from anygate.canonical.usage import Usage
 from anygate.protocols.json_values import as_list, as_object, as_objects, as_text
 
+GROUNDING = b"groundingMetadata"
 _ONE_FEE = re.compile(r"(models/)?gemini-[12]\b")
 _NUMBERS = {"IMAGE": 2, "AUDIO": 4}  # where a client asks for enumerated words as numbers
 _MOST = 1 << 40  # tokens of one answer; what is larger would not fit the ledger once it is multiplied by a price
@@ -59,7 +60,7 @@ class Searches:
         self._one_fee = False
 
     def take(self, frame: Mapping[str, Any]) -> None:
-        """Look into an answer, or into the next frame of a stream."""
+        """Look into an answer, or into the next frame of a stream; one without GROUNDING in its bytes may be left out."""
         for candidate in as_objects(frame.get("candidates")):
             if "groundingMetadata" in candidate:
                 found = as_list(as_object(candidate["groundingMetadata"]).get("webSearchQueries"))
