@@ -10,8 +10,9 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from anygate.canonical.errors import LedgerUnavailable
+from anygate.state.kept_reader import KeptReader
 from anygate.storage.engine import Database
-from anygate.storage.kept import Kept, KeptKey, delete_expired, delete_kept, get_kept, put_kept
+from anygate.storage.kept import Kept, KeptKey, delete_expired, delete_kept, put_kept
 
 MOST_BYTES_AT_HAND = 32 << 20
 MOST_WAITING = 20_000
@@ -42,6 +43,7 @@ class Keeper:
             retry_seconds: the pause after a failure of the database.
         """
         self._database = database
+        self._reader = KeptReader(database)
         self._clock = clock
         self._retry_seconds = retry_seconds
         self._at_hand: OrderedDict[KeptKey, Kept] = OrderedDict()
@@ -99,7 +101,7 @@ class Keeper:
                 found[key] = thing.value
         if missing:
             try:
-                stored = await asyncio.to_thread(self._read, user_id, kind, list(missing), now_ms)
+                stored = await self._reader.find(user_id, kind, list(missing), now_ms)
             except _UNAVAILABLE:
                 raise LedgerUnavailable("What earlier requests left cannot be read. Repeat the request later") from None
             found |= {missing[name]: value for name, value in stored.items()}
@@ -192,10 +194,6 @@ class Keeper:
             except _UNAVAILABLE:
                 left.append(thing)
         return left
-
-    def _read(self, user_id: int, kind: str, keys: Sequence[str], now_ms: int) -> dict[str, bytes]:
-        with self._database.reading() as connection:
-            return get_kept(connection, user_id, kind, keys, now_ms)
 
     def _delete(self, name: KeptKey) -> None:
         with self._database.writing() as connection:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,10 @@ from sqlalchemy import text
 
 from anygate.canonical.errors import LedgerUnavailable
 from anygate.state import keeper as keeper_module
+from anygate.state import kept_reader
 from anygate.state.keeper import Keeper
-from anygate.storage.engine import Database
+from anygate.storage.engine import Database, Reading
+from anygate.storage.kept import get_kept
 from anygate.storage.migrate import prepare_schema
 
 
@@ -263,3 +265,36 @@ async def test_many_may_wait_for_the_same_writing(place: Place):
     waiting[0].cancel()
     await asyncio.wait(waiting)
     assert place.rows() == 1
+
+
+def test_who_asks_while_a_look_up_runs_shares_the_next_one(place: Place, monkeypatch: pytest.MonkeyPatch):
+    looked_up: list[list[str]] = []
+
+    def watched(connection: Reading, user_id: int, kind: str, keys: Sequence[str], now_ms: int) -> dict[str, bytes]:
+        looked_up.append([f"{user_id} {key}" for key in keys])
+        return get_kept(connection, user_id, kind, keys, now_ms)
+
+    async def scenario() -> None:
+        one, other = place.keeper(), place.keeper()
+        for user_id in (1, 2):
+            one.keep(user_id, "signature", "a", b"%d" % user_id, 60)
+        await one.settled()
+        first = asyncio.create_task(other.find(1, "signature", "a"))
+        await asyncio.sleep(0)  # it is under way
+        asks = [other.find_all(user_id, "signature", ["a", name]) for user_id in (1, 2) for name in "bcd"]
+        found = await asyncio.gather(*asks)
+        assert await first == b"1"
+        assert found == [{"a": b"1"}] * 3 + [{"a": b"2"}] * 3
+
+    monkeypatch.setattr(kept_reader, "get_kept", watched)
+    asyncio.run(scenario())
+    assert looked_up == [["1 a"], ["1 a", "1 b", "1 c", "1 d"], ["2 a", "2 b", "2 c", "2 d"]]
+
+
+@on_each_database
+async def test_all_who_share_a_look_up_that_fails_hear_of_it(place: Place):
+    keeper = place.keeper()
+    with place.broken():
+        found = await asyncio.gather(*(keeper.find(1, "pin", name) for name in "abc"), return_exceptions=True)
+    assert [type(error) for error in found] == [LedgerUnavailable] * 3
+    assert await keeper.find(1, "pin", "a") is None
