@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
-from anygate.storage.schema import metadata
+from anygate.storage import schema
 
 _SPEED = (  # nothing here survives a power cut, and nothing must
     "ALTER SYSTEM SET fsync = off",
@@ -61,5 +61,5 @@ def create_tables(url: str) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        metadata.create_all(connection)
+        schema.create_tables(connection)
     engine.dispose()

@@ -15,7 +15,7 @@ from anygate.ledger.journal_sqlite import SqliteHome
 from anygate.ledger.types import Close, Closed, Granted, Hold, NotHeld, Refused
 from anygate.state.ids import RequestIds
 from anygate.storage.engine import Database
-from anygate.storage.schema import accounts, metadata
+from anygate.storage.schema import accounts, create_tables
 
 NOW_MS = 1_763_800_000_000  # 2025-11-22, UTC; a minute begins 20 s later
 
@@ -33,7 +33,7 @@ class TestLedger:
         self._labels = itertools.count(1)
         self._homes: list[Home] = []
         with self.database.writing() as connection:
-            metadata.create_all(connection)
+            create_tables(connection)
 
     def home(self, owner: str = "process-1", **options: Any) -> Home:
         """The connection of one process; closed with the ledger."""

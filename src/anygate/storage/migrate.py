@@ -14,7 +14,7 @@ from typing import Literal
 from sqlalchemy import insert, inspect, text
 
 from anygate.storage.engine import Database, Reading, Writing
-from anygate.storage.schema import config_revision, metadata
+from anygate.storage.schema import config_revision, create_tables, metadata
 
 HEAD = "0001"
 """The newest revision; known here so that a start on a current schema need not load Alembic."""
@@ -136,7 +136,7 @@ def _locked(database: Database) -> Generator[Writing]:
 
 def set_up(connection: Writing) -> None:
     """The newest schema in an empty database. The same that all migrations in turn would make (a test compares them)."""
-    metadata.create_all(connection)
+    create_tables(connection)
     connection.execute(insert(config_revision).values(id=1, value=1))
     connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')"))  # noqa: S608 constants

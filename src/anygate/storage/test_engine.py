@@ -1,5 +1,8 @@
 """Reading and writing connections."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,13 @@ def test_sqlite_is_in_wal_mode_waits_for_locks_and_keeps_foreign_keys(tmp_path: 
 
 
 PRAGMAS = {"journal_mode": "wal", "busy_timeout": 10_000, "foreign_keys": 1, "synchronous": 2}
+
+
+def test_who_serves_from_sqlite_does_not_load_what_belongs_to_postgresql(tmp_path: Path):
+    code = (
+        "import sys; import anygate.app; from anygate.storage.engine import Database;"
+        "from anygate.storage.migrate import prepare_schema; prepare_schema(Database(sys.argv[1]));"
+        "assert not {'psycopg', 'sqlalchemy.dialects.postgresql'} & set(sys.modules)"
+    )
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, f"sqlite:///{tmp_path / 'a.db'}"], check=True, env=paths)  # noqa: S603 -- our own interpreter
