@@ -25,6 +25,7 @@ def connect(path: Path, *, synchronous: str) -> sqlite3.Connection:
         ("journal_mode", "WAL", "wal"),
         ("synchronous", synchronous, {"OFF": 0, "NORMAL": 1, "FULL": 2}[synchronous]),
         ("wal_autocheckpoint", 0, 0),
+        ("cache_size", -512, -512),  # KiB; the ends of a few trees are read and written, over and over
         ("secure_delete", "OFF", 0),  # some builds overwrite every closed hold with zeros
     )
     try:
