@@ -84,18 +84,15 @@ class Candidate:
         self.reason = ""
         self.message = ""
 
+    def more(self, text: str) -> TextDelta | None:
+        """More of the text that is open; None: it is not."""
+        if self._kind != "text" or self._sealed:
+            return None
+        self._text.add(self._next - 1, text)
+        return TextDelta(self._next - 1, text, self._choice)
+
     def take(self, body: dict[str, Any], events: list[ChatEvent]) -> None:
         """A frame's view of the candidate; its events are appended."""
-        if self._kind == "text" and not self._sealed and len(body) == 1 + ("index" in body):
-            try:
-                (part,) = body["content"]["parts"]
-                text = part["text"] if len(part) == 1 else ""
-            except (KeyError, TypeError, ValueError):
-                text = ""
-            if text and type(text) is str:  # the usual frame: more of the same text, and nothing else
-                self._text.add(self._next - 1, text)
-                events.append(TextDelta(self._next - 1, text, self._choice))
-                return
         content = body.get("content")
         parts: Any = cast("dict[str, Any]", content).get("parts") if isinstance(content, dict) else None
         self._take_whole(body, as_objects(parts), events)

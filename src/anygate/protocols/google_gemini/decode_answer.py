@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from anygate.canonical.chat_events import ChatEvent, Failed, Finished, Started, Used
+from anygate.canonical.chat_events import ChatEvent, Failed, Finished, Started, TextDelta, Used
 from anygate.canonical.errors import ProtocolViolation
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Source
@@ -59,6 +59,24 @@ class FrameReader:
             if reason:
                 events += self._fail(Failed(f"The prompt was blocked: {reason}", "content_filter", 400))
         return events
+
+    def more(self, frame: dict[str, Any], reported: Mapping[str, Any] | None) -> TextDelta | None:
+        """The usual frame: more of the text that a candidate is in, and nothing else. None: it is another."""
+        try:
+            (body,) = frame["candidates"]
+            (part,) = body["content"]["parts"]
+            text, index = part["text"], body.get("index", 0)
+            candidate = self._candidates[index]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+        if not text or type(text) is not str or type(index) is not int or self.failed or "error" in frame:
+            return None
+        if len(part) != 1 or len(body) != 1 + ("index" in body):
+            return None
+        delta = candidate.more(text)
+        if delta is not None and reported is not None:
+            self._reported = reported
+        return delta
 
     def _take_candidate(self, body: dict[str, Any], position: int, events: list[ChatEvent]) -> None:
         index = body.get("index")
@@ -127,6 +145,11 @@ class AnswerStreamDecoder:
             frame = load_frame(text)
             if frame is not None:
                 reported = reported_usage(frame)
+                more = self._reader.more(frame, reported)
+                if more is not None:
+                    self.observer.take_text(more.text, reported)
+                    events.append(more)
+                    continue
                 self.observer.take(frame, reported)
                 if GROUNDING in text:
                     self.observer.searches.take(frame)

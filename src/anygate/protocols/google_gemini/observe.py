@@ -9,7 +9,7 @@ from typing import Any, cast
 from anygate.canonical.usage import Usage
 from anygate.protocols.chat_codec import Observed
 from anygate.protocols.google_gemini.frames import FrameDecoder, load_answer, load_frame
-from anygate.protocols.google_gemini.text import text_of_frame
+from anygate.protocols.google_gemini.text import text_of_frame, text_size
 from anygate.protocols.google_gemini.usage import GROUNDING, Searches, decode_usage, says_something
 from anygate.protocols.json_values import as_objects
 from anygate.protocols.lenient_json import last_object, unwrap_object
@@ -46,6 +46,13 @@ class StreamObserver(EventObserver[bytes]):
         if self._reported is not None:
             self.usage = decode_usage(self._reported, self.searches.fees)
             self._reported = None
+
+    def take_text(self, text: str, reported: Mapping[str, Any] | None) -> None:
+        """As `take`, of a frame that holds this text and nothing else."""
+        self.text_bytes += text_size(text)
+        self.tokens_seen = self.chunks_seen = True
+        if reported is not None:
+            self._reported = reported
 
     def take(self, frame: dict[str, Any], reported: Mapping[str, Any] | None) -> None:
         """Look into a frame and the usage that it reported; `flush` makes that known."""

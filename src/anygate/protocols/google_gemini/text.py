@@ -25,18 +25,18 @@ def text_of_frame(frame: Mapping[str, Any]) -> tuple[int, bool]:
         (candidate,) = frame["candidates"]
         (usual,) = candidate["content"]["parts"]
         if len(usual) == 1 and type(text := usual["text"]) is str:
-            size = _utf8(text)
+            size = text_size(text)
             return size, size > 0
     except (KeyError, TypeError, ValueError):
         pass
     total, anything = 0, False
     for part in parts_of(frame):
         if len(part) == 1 and type(text := part.get("text")) is str:
-            total += _utf8(text)  # the usual part
+            total += text_size(text)  # the usual part
             continue
         for name, value in part.items():
             if name == "text":
-                total += _utf8(value) if isinstance(value, str) else 0
+                total += text_size(value) if isinstance(value, str) else 0
             elif name in _MEDIA:
                 anything = anything or bool(value)
             elif name not in _SIDE and isinstance(value, dict) and value:
@@ -44,5 +44,6 @@ def text_of_frame(frame: Mapping[str, Any]) -> tuple[int, bool]:
     return total, anything or total > 0
 
 
-def _utf8(text: str) -> int:
+def text_size(text: str) -> int:
+    """UTF-8 bytes of a text; a lone surrogate counts as the question mark that stands for it."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
