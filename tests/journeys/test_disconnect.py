@@ -34,6 +34,8 @@ def gateway(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.Tem
         channel(upstreams, "cancels", "m-cancel"),
         channel(upstreams, "drains", "m-drain", on_disconnect="drain", drain_seconds=30),
         channel(upstreams, "drains-a-bit", "m-drain-a-bit", on_disconnect="drain", drain_seconds=0.2),
+        channel(upstreams, "drains-first", "m-drain-first", on_disconnect="drain", drain_seconds=30, priority=1),
+        channel(upstreams, "drains-next", "m-drain-first", on_disconnect="drain", drain_seconds=30),
     ]
     config = configuration(channels)
     with running_gateway(config, tmp_path_factory.mktemp("gone"), database_url=each_database) as running:
@@ -130,3 +132,9 @@ def test_a_plain_request_that_nobody_waits_for_is_free(gateway: TestGateway, ups
 def test_a_plain_request_that_is_drained_is_paid_as_reported(gateway: TestGateway, upstreams: Sandbox):
     row = billed(gateway, leave_plain(gateway, upstreams, "m-drain"), status=499, evidence="drained")
     assert row["usage"]["output"] > 0
+
+
+def test_nobody_else_is_asked_when_the_upstream_that_is_drained_fails(gateway: TestGateway, upstreams: Sandbox):
+    upstreams.script(Answer(500, (b'{"error": {"message": "down"}}',)), model="m-drain-first", times=1)
+    row = free(gateway, leave_plain(gateway, upstreams, "m-drain-first"), status=499)
+    assert [attempt["channel"] for attempt in row["attempts"]] == ["drains-first"]

@@ -159,7 +159,11 @@ class Attempts(Asked):
             return
         error, verdict = judge_attempt(flow, error)
         if verdict == "next":
-            if self._goes_on_after(error):
+            goes_on = self._goes_on_after(error)
+            if self.exchange.disconnected:  # the upstream was read on for its usage; another's answer nobody would read
+                record.status = 499
+                flow.refuse(ClientGoneError())
+            elif goes_on:
                 self._try_next()
             else:
                 self._give_up()
