@@ -10,6 +10,7 @@ import openai
 import pytest
 from openai import OpenAI
 
+from anygate.sandbox.answer import Answer
 from anygate.sandbox.server import Sandbox
 from tests.gateways import TestGateway, running_gateway
 from tests.journeys.bills import billed
@@ -71,6 +72,15 @@ def test_a_file_is_made_read_and_deleted(house: House):
     with pytest.raises(openai.NotFoundError):
         house.alice.files.retrieve(name)
     assert house.keys("/files") == {"Bearer sk-two"}
+
+
+def test_a_large_part_of_a_file_is_read_whole(house: House):
+    name, part = upload_lines(house.alice), b"0123456789abcdef" * 150_000
+    span = (("content-type", "application/octet-stream"), ("content-range", f"bytes 0-{len(part) - 1}/9999999"))
+    house.upstreams.script(Answer(206, (part,), span), times=1)
+    raw = house.gateway.client().get(f"/v1/files/{name}/content", headers={"range": f"bytes=0-{len(part) - 1}"})
+    assert (raw.status_code, raw.headers["content-range"]) == (206, f"bytes 0-{len(part) - 1}/9999999")
+    assert raw.content == part
 
 
 def test_a_large_file_is_read_whole_and_its_head_alone(house: House):

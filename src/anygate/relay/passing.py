@@ -9,12 +9,16 @@ from anygate.upstream.ask import Whole
 from anygate.upstream.call import Headers, Origin, Upstream
 
 _MOST_REFUSAL_BYTES = 1 << 20
+_GOOD = frozenset({200, 203, 206})
+"""With a file, or the part of it that was asked for."""
+
+Begin = Callable[[int, Headers], None]
 
 
 class _Passing:
     """Implements `upstream.call.Sink`: what is good goes to the exchange, what is not is kept to be judged."""
 
-    def __init__(self, exchange: RelayExchange, begin: Callable[[Headers], None]) -> None:
+    def __init__(self, exchange: RelayExchange, begin: Begin) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status = 0
         self.headers: Headers = []
@@ -24,17 +28,17 @@ class _Passing:
 
     def on_head(self, status: int, headers: Headers) -> None:
         self.status, self.headers = status, headers
-        if status == 200:
-            self._begin(headers)
+        if status in _GOOD:
+            self._begin(status, headers)
 
     def on_block(self, data: bytes) -> None:
-        if self.status == 200:
+        if self.status in _GOOD:
             self._exchange.block(data)
         else:
             self.kept += data[: _MOST_REFUSAL_BYTES - len(self.kept)]
 
     def on_end(self) -> None:
-        if self.status == 200:
+        if self.status in _GOOD:
             self._exchange.end()
         self.over()
 
@@ -54,7 +58,7 @@ async def pass_on(
     head: bytes,
     body: Sequence[bytes | memoryview],
     exchange: RelayExchange,
-    begin: Callable[[Headers], None],
+    begin: Begin,
 ) -> Whole:
     """Send a request and hand a good answer to the client as it comes, at the client's pace.
 
@@ -64,7 +68,7 @@ async def pass_on(
         head: request line and headers, as `Upstream.send` takes them.
         body: in pieces.
         exchange: the client's.
-        begin: given the headers of an answer with status 200, begins the client's.
+        begin: given status and headers of a good answer, begins the client's.
 
     Returns:
         Status and headers; the body of any other answer only.

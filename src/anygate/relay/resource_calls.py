@@ -139,9 +139,9 @@ async def _ask(
     return whole
 
 
-def _begin(gateway: Gateway, exchange: RelayExchange, record: Record, headers: Headers) -> None:
+def _begin(gateway: Gateway, exchange: RelayExchange, record: Record, status: int, headers: Headers) -> None:
     allowed = gateway.routes.protocol_of(exchange.route).response_headers
-    exchange.head(200, answer_headers(headers, allowed) + gateway.own_headers(exchange, record, 0.0))
+    exchange.head(status, answer_headers(headers, allowed) + gateway.own_headers(exchange, record, 0.0))
 
 
 def _joined(fixed: str, pairs: Sequence[tuple[str, str]]) -> str:

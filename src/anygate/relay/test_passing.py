@@ -23,8 +23,8 @@ class Client:
         self.on_paused = self.on_writable = self.on_gone = cast("Any", None)
         self.got: list[Any] = []
 
-    def begin(self, headers: Headers) -> None:
-        self.got.append(headers)
+    def begin(self, status: int, headers: Headers) -> None:
+        self.got.append((status, headers))
 
     def block(self, data: bytes) -> None:
         self.got.append(data)
@@ -65,18 +65,19 @@ async def begun(client: Client, upstream: Upstream) -> "asyncio.Task[Whole]":
     return task
 
 
-def test_a_good_answer_passes_block_by_block_and_a_slow_client_holds_the_upstream_up():
+@pytest.mark.parametrize("status", [200, 206])
+def test_a_good_answer_passes_block_by_block_and_a_slow_client_holds_the_upstream_up(status: int):
     async def scenario() -> None:
         client, upstream = Client(), Upstream()
         task = await begun(client, upstream)
-        upstream.sink.on_head(200, [(b"a", b"b")])
+        upstream.sink.on_head(status, [(b"a", b"b")])
         upstream.sink.on_block(b"one")
         client.on_paused()
         client.on_writable()
         upstream.sink.on_block(b"two")
         upstream.sink.on_end()
-        assert await task == Whole(200, [(b"a", b"b")], b"", False)
-        assert client.got == [[(b"a", b"b")], b"one", b"two", "end"]
+        assert await task == Whole(status, [(b"a", b"b")], b"", False)
+        assert client.got == [(status, [(b"a", b"b")]), b"one", b"two", "end"]
         assert upstream.told == ["pause", "resume", "cancel"]
 
     asyncio.run(scenario())
@@ -115,6 +116,6 @@ def test_an_upstream_that_breaks_off_is_an_error():
         upstream.sink.on_fail(UpstreamUnreachable())
         with pytest.raises(UpstreamUnreachable):
             await task
-        assert client.got == [[]]
+        assert client.got == [(200, [])]
 
     asyncio.run(scenario())

@@ -43,6 +43,6 @@ PROTOCOL = Protocol(
     ),
     encode_error=encode_error,
     encode_stream_error=encode_stream_error,
-    response_headers=OPENAI_HEADERS | {b"content-disposition"},
+    response_headers=OPENAI_HEADERS | {b"accept-ranges", b"content-disposition", b"content-range"},
     content_types={"json": "application/json"},
 )
