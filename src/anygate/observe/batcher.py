@@ -7,7 +7,6 @@ carry model, price, usage and evidence themselves.
 """
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from itertools import islice
 
 import structlog
 
+from anygate.observe.line_writer import LineWriter
 from anygate.observe.metrics import Metrics
 from anygate.observe.record import Record
 from anygate.observe.rows import Row, log_lines, rows_of
@@ -37,6 +37,7 @@ class LogBatcher:
     Args:
         store: where rows go.
         stdout: file descriptor for the request lines; None prints none.
+        patience: seconds in which the reader of the lines is waited for.
         metrics: what the records are folded into.
         capacity: records held in memory at most in each stage, not yet encoded and not yet stored.
         interval: seconds between two writes when nobody hurries.
@@ -49,6 +50,7 @@ class LogBatcher:
         store: LogStore,
         *,
         stdout: int | None = None,
+        patience: float = 1.0,
         metrics: Metrics | None = None,
         capacity: int = 50_000,
         interval: float = _INTERVAL_SECONDS,
@@ -56,7 +58,7 @@ class LogBatcher:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store = store
-        self._stdout = stdout
+        self._lines = LineWriter(stdout, patience) if stdout is not None else None
         self._metrics = metrics
         self._capacity = capacity
         self._interval = interval
@@ -129,7 +131,7 @@ class LogBatcher:
             self._rows.extend(rows)
             if self._metrics is not None:
                 self._metrics.fold(chunk)
-            if self._stdout is not None:
+            if self._lines is not None:
                 lines.append(log_lines(rows))
         return "".join(lines).encode()
 
@@ -211,8 +213,8 @@ class LogBatcher:
     # From here on: in the thread.
 
     def _work(self, lines: bytes, count: int, *, write: bool) -> None:
-        if self._stdout is not None and lines:
-            self._print(self._stdout, lines, count)
+        if self._lines is not None and lines:
+            self._print(self._lines, lines, count)
         excess = len(self._rows) - self._capacity
         if excess > 0:
             for _ in range(excess):
@@ -238,12 +240,10 @@ class LogBatcher:
             for row in batch:  # one unsound row must not hold up the others
                 self._write([row])
 
-    def _print(self, stdout: int, lines: bytes, count: int) -> None:
-        rest = memoryview(lines)
+    def _print(self, writer: LineWriter, lines: bytes, count: int) -> None:
         try:
-            while rest:
-                rest = rest[os.write(stdout, rest) :]
-        except OSError as error:  # the reader of our output is gone; requests go on
+            writer.write(lines)
+        except OSError as error:  # the reader of our output is gone, or does not read; requests go on
             if self._metrics is not None:
                 self._metrics.count("anygate_log_lines_dropped", count)
             else:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import io
 import os
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -159,6 +160,28 @@ def test_when_nobody_reads_our_output_requests_are_logged_all_the_same(store: Lo
         os.close(writing)
         assert len(store.read()) == 1
         assert b"anygate_log_lines_dropped_total 1.0" in counted.render()[0]
+
+    run(work())
+
+
+def test_when_our_output_is_held_but_not_read_requests_are_logged_all_the_same(store: LogStore):
+    async def work() -> None:
+        reading, writing = os.pipe()
+        counted = metrics()
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, bytes(4096))
+        os.set_blocking(writing, True)
+        batcher = LogBatcher(store, stdout=writing, metrics=counted, patience=0.01)
+        batcher.add(finished(1))
+        assert await batcher.flush()  # its line waits for the reader
+        batcher.add(finished(2))
+        assert await batcher.drain() == 0
+        assert len(store.read()) == 2
+        assert b"anygate_log_lines_dropped_total 1.0" in counted.render()[0]
+        os.close(reading)  # the thread that waits is told
+        os.close(writing)
 
     run(work())
 
