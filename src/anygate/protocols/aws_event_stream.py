@@ -73,17 +73,20 @@ class AwsEventStream:
 
     An exception message becomes an `error` event. Bytes that are no message, and an end inside one, do too; nothing
     follows either. Never raises.
+
+    Attributes:
+        stopped: by one of these.
     """
 
-    __slots__ = ("_rest", "_stopped")
+    __slots__ = ("_rest", "stopped")
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._stopped = False
+        self.stopped = False
 
     def feed(self, block: bytes) -> bytes:
         """The frames of all messages that are complete now."""
-        if self._stopped:
+        if self.stopped:
             return b""
         self._rest += block
         frames: list[bytes] = []
@@ -95,11 +98,11 @@ class AwsEventStream:
                     break
                 frames.append(self._frame(_message(bytes(self._rest[start:end]))))
                 start = end
-                if self._stopped:
+                if self.stopped:
                     break
         except _Broken as broken:
             frames.append(self._stop("api_error", f"The upstream's stream is broken: {broken}."))
-        if self._stopped:
+        if self.stopped:
             self._rest.clear()
         else:
             del self._rest[:start]
@@ -107,7 +110,7 @@ class AwsEventStream:
 
     def finish(self) -> bytes:
         """The body is over; what is left of a message that never became complete is an error."""
-        if self._stopped or not self._rest:
+        if self.stopped or not self._rest:
             return b""
         self._rest.clear()
         return self._stop("api_error", "The upstream's stream broke off inside a message.")
@@ -125,7 +128,7 @@ class AwsEventStream:
         return self._stop("api_error", text or code)
 
     def _stop(self, kind: str, message: str) -> bytes:
-        self._stopped = True
+        self.stopped = True
         error = {"type": kind, "message": message or "The upstream ended the stream with an error."}
         return frame(orjson.dumps({"type": "error", "error": error}), "error")
 

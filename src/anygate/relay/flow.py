@@ -86,7 +86,7 @@ class Flow(Settling):
         self._parts: list[bytes] = []
         self._candidate: Candidate | None = None
         self._filter: StreamFilter | None = None
-        self._unframe: StreamFilter | None = None
+        self._unframe: AwsEventStream | None = None
         self._translation: Translation | None = None
         self._direct = self._strip = self._quiet = False
         self._sent_at = self._first_byte_at = self._beat_at = 0.0
@@ -256,10 +256,17 @@ class Flow(Settling):
 
     def _take(self, data: bytes) -> None:
         """A piece that begins an answer, or does not go on as it came."""
-        if self._unframe is not None:
-            data = self._unframe.feed(data)
-            if not data:
-                return
+        unframe = self._unframe
+        if unframe is None:
+            self._go_on(data)
+            return
+        if data := unframe.feed(data):
+            self._go_on(data)
+        if unframe.stopped and self._unframe is unframe and self._call is not None:
+            self.stop()  # nothing that may still come belongs to the answer
+            self.on_end()
+
+    def _go_on(self, data: bytes) -> None:
         if self._phase == RELAYING:
             self._pass_on(data)
             return
@@ -289,7 +296,7 @@ class Flow(Settling):
     def on_end(self) -> None:
         """The upstream's body is complete."""
         if self._unframe is not None and (rest := self._unframe.finish()):
-            self.on_block(rest)
+            self._go_on(rest)
         self._call = None
         self.complete = True
         if self._phase == RELAYING:
