@@ -10,9 +10,9 @@ import pytest
 
 from anygate.sandbox.answer import Answer, Pause, Step, Stop
 from anygate.sandbox.server import Sandbox
-from tests.gateways import TestGateway, running_gateway
+from tests.gateways import KEY, TestGateway, running_gateway
 from tests.journeys.bills import billed, free
-from tests.journeys.configuration import channel, configuration
+from tests.journeys.configuration import channel, configuration, token
 from tests.patience import until
 
 REQUEST = {"messages": [{"role": "user", "content": "Hello there, tell me more"}]}
@@ -37,13 +37,15 @@ def gateway(upstreams: Sandbox, each_database: str, tmp_path_factory: pytest.Tem
         channel(upstreams, "drains-first", "m-drain-first", on_disconnect="drain", drain_seconds=30, priority=1),
         channel(upstreams, "drains-next", "m-drain-first", on_disconnect="drain", drain_seconds=30),
     ]
-    config = configuration(channels)
+    config = configuration(channels, tokens=[token("poor", quota_usd="0.02")])
     with running_gateway(config, tmp_path_factory.mktemp("gone"), database_url=each_database) as running:
         yield running
         assert running.audit().ok
 
 
-def leave_after(gateway: TestGateway, upstreams: Sandbox, model: str, *blocks: Step, text: bytes = TEXT) -> str:
+def leave_after(
+    gateway: TestGateway, upstreams: Sandbox, model: str, *blocks: Step, text: bytes = TEXT, key: str = KEY
+) -> str:
     """Read a stream of these blocks up to `text`, then close the connection. Returns the request's id."""
     upstreams.script(Answer(200, blocks, EVENTS, stream=True), model=model, times=1)
     # A connection of its own: to close it is to leave.
@@ -53,7 +55,7 @@ def leave_after(gateway: TestGateway, upstreams: Sandbox, model: str, *blocks: S
             "POST",
             "/v1/chat/completions",
             json={"model": model, **REQUEST, "stream": True},
-            headers={"authorization": f"Bearer {gateway.key}"},
+            headers={"authorization": f"Bearer {key}"},
         ) as response,
     ):
         came, chunks = b"", response.iter_raw()
@@ -138,3 +140,25 @@ def test_nobody_else_is_asked_when_the_upstream_that_is_drained_fails(gateway: T
     upstreams.script(Answer(500, (b'{"error": {"message": "down"}}',)), model="m-drain-first", times=1)
     row = free(gateway, leave_plain(gateway, upstreams, "m-drain-first"), status=499)
     assert [attempt["channel"] for attempt in row["attempts"]] == ["drains-first"]
+
+
+MUCH = event(choices=[{"index": 0, "delta": {"content": "x" * 50_000}}])
+"""More than a request without a limit holds for."""
+
+
+def test_a_drained_stream_that_outgrows_its_hold_is_held_for_again(gateway: TestGateway, upstreams: Sandbox):
+    request_id = leave_after(gateway, upstreams, "m-drain", TEXT, Stop(), MUCH, Stop(), USAGE, DONE)
+    upstreams.release()
+    until(lambda: "hold-2" in [step for step, _, _ in gateway.entries(request_id)], "more is held")
+    upstreams.release()
+    billed(gateway, request_id, status=499, evidence="drained")
+
+
+def test_draining_ends_with_the_money(gateway: TestGateway, upstreams: Sandbox):
+    blocks: list[Step] = [MUCH, Pause(0.05)] * 20
+    request_id = leave_after(gateway, upstreams, "m-drain", TEXT, Stop(), *blocks, Stop(), key="sk-test-poor")
+    upstreams.release()
+    until(lambda: upstreams.requests[-1].outcome == "gone", "the upstream was left")
+    row = gateway.log(request_id)
+    assert (row["status"], row["evidence"]) == (499, "counted")
+    assert row["usage"]["output"] < 20 * 50_000 // 4

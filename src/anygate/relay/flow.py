@@ -172,7 +172,7 @@ class Flow(Settling):
             self.meter.feed(self.body)
             exchange.head(self.status, allowed + headers, self.body)
         self._parts.clear()
-        self._direct = self._filter is None and self._unframe is None
+        self._direct = self._filter is None and self._unframe is None and not self._drain_until
         self._observe = self.meter.plain_feed()
         exchange.on_paused, exchange.on_writable = self._pause, self._resume
         if not exchange.writable:

@@ -173,9 +173,11 @@ class Settling:
         paid = self._bill.paid_output
         bound = (paid - near) * token_bytes - 1
         tokens = self.meter.text_beyond(bound, self._exchange.bytes_sent) // token_bytes
-        if self._drain_until:
-            return
         if self._no_more and tokens >= paid:
+            if self._drain_until:  # there is nobody to tell
+                self.stop()
+                self._settle_observed()
+                return
             self._break(
                 InsufficientQuota(
                     "The balance behind this key, or its own quota, is used up; the stream was ended here"
