@@ -5,6 +5,7 @@ Apart from the database of the money, so a long read or a large log never holds 
 
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -187,7 +188,7 @@ class SqliteLogStore:
 def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA page_size = 16384")  # documents of a kilobyte: a third less work than with 4096
     connection.execute("PRAGMA cache_size = -512")  # KiB; rows are added at the end
-    connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA secure_delete = OFF")  # some builds fill each new page with zeros first
     connection.execute("BEGIN IMMEDIATE")
@@ -195,6 +196,19 @@ def _prepare(connection: sqlite3.Connection) -> None:
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
     connection.execute("COMMIT")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Of two who switch a new file at once SQLite refuses one, without its busy timeout: both would wait for the other."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
