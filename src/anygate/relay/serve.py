@@ -276,6 +276,8 @@ def find_service(directory: Directory, token: Token, model: str, operation: str,
     service = directory.service(model, operation, token.group, protocol)
     if service is not None:
         return service
+    if directory.lists(model, token.group):
+        raise ModelNotFound(f"No channel that has the model {model!r} serves this kind of request", param="model")
     near = [name for name in directory.nearest(model, token.group) if not token.models or _allowed(token, name)]
     hint = f". Did you mean {', '.join(near)}?" if near else f". {WHAT_IT_MAY}"
     raise ModelNotFound(f"No channel serves the model {model!r}{hint}", param="model")
